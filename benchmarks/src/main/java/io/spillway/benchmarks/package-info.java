@@ -1,0 +1,3 @@
+/** Benchmarks: JMH for parts, processes for the whole. */
+@org.jspecify.annotations.NullMarked
+package io.spillway.benchmarks;

@@ -1,0 +1,139 @@
+package io.spillway.catalog;
+
+import io.spillway.catalog.CatalogCommand.Checkpoint;
+import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.catalog.CatalogCommand.ObjectRef;
+import io.spillway.catalog.CatalogCommand.StreamToken;
+import io.spillway.catalog.CatalogCommand.WalKind;
+import io.spillway.wal.StreamId;
+import io.spillway.wal.WriterIncarnation;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+
+/**
+ * The catalog as one broker sees it: everything up to {@link #position} of its shared log is
+ * applied. Queries are answered from that state and are safe for any thread.
+ */
+public interface StreamCatalog extends AutoCloseable {
+
+  /** Loads the newest checkpoint and replays what follows it. */
+  CompletableFuture<Void> open();
+
+  /**
+   * Puts the command into the log, together with others that wait (P4), and completes with its
+   * verdict when it is applied here. Never fails for a transient store failure: it waits.
+   */
+  CompletableFuture<Verdict> submit(CatalogCommand command);
+
+  /** Applies what other writers have added since. Completes with the new position. */
+  CompletableFuture<Long> refresh();
+
+  /** Number of the last applied record of the shared log; -1 when there is none. */
+  long position();
+
+  Optional<StreamState> stream(StreamId id);
+
+  List<StreamId> streams();
+
+  /**
+   * Up to {@code limit} extents of the stream in offset order, the first being the one that holds
+   * {@code fromOffset} or the first one after it. Clipped by nobody: an extent may start below the
+   * log start.
+   */
+  List<Extent> extents(StreamId id, long fromOffset, int limit);
+
+  /** The first extent at or above the log start whose {@code maxTimestampMs} ≥ the timestamp. */
+  Optional<Extent> firstExtentAtOrAfter(StreamId id, long timestampMs);
+
+  Optional<ObjectRef> object(String key);
+
+  /** Every object that an extent refers to. */
+  List<ObjectRef> objects();
+
+  List<WalState> wals();
+
+  /** P21: the newest floor. */
+  long orphanFloor();
+
+  /**
+   * Told, on the catalog's own thread and in log order, of objects that no extent refers to any
+   * more; they may be deleted at once, since no reader that begins later can find them.
+   */
+  void onUnreferenced(Consumer<ObjectRef> listener);
+
+  @Override
+  void close();
+
+  /** The life of a stream: NONE/CLOSED → OPEN → CLOSING → OPEN, or DELETED. */
+  enum Phase {
+    CLOSED,
+    OPEN,
+    CLOSING,
+    DELETED
+  }
+
+  /**
+   * @param token of the owner, or of the last one
+   * @param writer who may append; while CLOSING the unresolved writer
+   * @param claimant while CLOSING: who waits to own the stream
+   * @param committedEndOffset everything below is in objects
+   * @param metadataOffset P20
+   * @param epochs leader epochs with their start offsets, ascending
+   * @param sizeBytes of the extents at or above the log start
+   */
+  record StreamState(
+      StreamId id,
+      Phase phase,
+      StreamToken token,
+      WriterIncarnation writer,
+      Optional<StreamToken> claimant,
+      long logStartOffset,
+      long committedEndOffset,
+      long metadataOffset,
+      List<EpochStart> epochs,
+      Optional<Checkpoint> checkpoint,
+      long sizeBytes) {}
+
+  /** KIP-101: a leader epoch and the first offset written in it. */
+  record EpochStart(int leaderEpoch, long startOffset) {}
+
+  /** P2, P17. */
+  record WalState(WriterIncarnation writer, WalKind kind, WalPhase phase, long trimPosition) {}
+
+  /** P2. */
+  enum WalPhase {
+    OPEN,
+    SEALED,
+    ABANDONED
+  }
+
+  /** What became of a command. */
+  sealed interface Verdict {
+
+    /**
+     * The command is in force.
+     *
+     * @param appliedRanges for a {@link CatalogCommand.Commit}: one entry per range; for other
+     *     commands empty
+     */
+    record Applied(long position, List<Boolean> appliedRanges) implements Verdict {}
+
+    /** A repeat: the first one is in force. */
+    record AlreadyApplied(long position) implements Verdict {}
+
+    /** Void by the rules; nothing changed. The reason names both values. */
+    record Rejected(long position, String reason) implements Verdict {}
+
+    /**
+     * For a {@link CatalogCommand.Claim} only: CLOSING, the unresolved writer has to be drained
+     * first.
+     */
+    record MustDrain(long position, WriterIncarnation unresolved) implements Verdict {}
+  }
+
+  /** Identifies the cluster that the catalog belongs to. */
+  UUID clusterId();
+}

@@ -1,0 +1,35 @@
+package io.spillway.stream;
+
+import java.util.Map;
+
+/**
+ * A momentary view of storage, for metrics and readiness.
+ *
+ * @param walCapacityBytes what the WAL can hold
+ * @param walUsedBytes not yet trimmed
+ * @param unuploadedBytes durable in the WAL alone
+ * @param oldestUnuploadedAgeMs since the oldest such batch became durable; 0 when there is none
+ * @param tailCacheBytes blocks held for tail reads
+ * @param blockCacheBytes blocks held for catch-up reads
+ * @param reads batch reads by source: {@code tail}, {@code wal}, {@code cache}, {@code object}
+ * @param storeRequests object store requests by {@code kind/outcome}: {@code put/ok}
+ * @param uploadedBytes since start
+ * @param uploadedObjects since start
+ * @param deletedObjects since start
+ * @param recoveredFrames WAL frames replayed at start
+ * @param storeReachable whether the last request to the bucket worked
+ */
+public record StorageStats(
+    long walCapacityBytes,
+    long walUsedBytes,
+    long unuploadedBytes,
+    long oldestUnuploadedAgeMs,
+    long tailCacheBytes,
+    long blockCacheBytes,
+    Map<String, Long> reads,
+    Map<String, Long> storeRequests,
+    long uploadedBytes,
+    long uploadedObjects,
+    long deletedObjects,
+    long recoveredFrames,
+    boolean storeReachable) {}

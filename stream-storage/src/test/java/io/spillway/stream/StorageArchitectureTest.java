@@ -1,0 +1,71 @@
+package io.spillway.stream;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+class StorageArchitectureTest {
+
+  private static final JavaClasses CLASSES =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .withImportOption(new ImportOption.DoNotIncludeJars())
+          .importPackages("io.spillway");
+
+  @Test
+  void storageKnowsNoKafkaAndNoNetwork() {
+    noClasses()
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("org.apache.kafka..", "io.netty..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void onlyTheS3PackageKnowsTheSdk() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("io.spillway.object.s3..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("software.amazon..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void objectsKnowNothingAboveThem() {
+    noClasses()
+        .that()
+        .resideInAPackage("io.spillway.object..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(
+            "io.spillway.sharedlog..", "io.spillway.catalog..", "io.spillway.stream..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void theSharedLogKnowsNoCatalog() {
+    noClasses()
+        .that()
+        .resideInAPackage("io.spillway.sharedlog..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.spillway.catalog..", "io.spillway.stream..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void theCatalogKnowsNoStreams() {
+    noClasses()
+        .that()
+        .resideInAPackage("io.spillway.catalog..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.spillway.stream..", "io.spillway.engine..", "io.spillway.upload..")
+        .check(CLASSES);
+  }
+}
