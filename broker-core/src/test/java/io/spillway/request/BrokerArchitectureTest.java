@@ -1,10 +1,15 @@
 package io.spillway.request;
 
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.name;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import io.spillway.protocol.server.KafkaRequest;
 import org.junit.jupiter.api.Test;
 
 class BrokerArchitectureTest {
@@ -50,6 +55,7 @@ class BrokerArchitectureTest {
             "io.spillway.catalog..",
             "io.spillway.object..",
             "io.spillway.engine..")
+        .allowEmptyShould(true)
         .check(CLASSES);
   }
 
@@ -61,6 +67,27 @@ class BrokerArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("io.spillway.protocol.server..", "io.spillway.embed..", "io.netty..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void noHandlerSeesTheProtocolLayersRequest() {
+    noClasses()
+        .that()
+        .implement(ApiHandler.class)
+        .should()
+        .dependOnClassesThat()
+        .areAssignableTo(KafkaRequest.class)
+        .check(CLASSES);
+  }
+
+  @Test
+  void onlyThePipelineCallsHandlers() {
+    noClasses()
+        .that()
+        .doNotHaveFullyQualifiedName(RequestPipeline.class.getName())
+        .should()
+        .callMethodWhere(target(owner(assignableTo(ApiHandler.class))).and(target(name("handle"))))
         .check(CLASSES);
   }
 }

@@ -1,0 +1,94 @@
+package io.spillway.request;
+
+import io.spillway.metadata.ClusterMetadata;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.apache.kafka.common.errors.InvalidRequestException;
+import org.apache.kafka.common.message.ApiVersionsRequestData;
+import org.apache.kafka.common.message.ApiVersionsResponseData;
+import org.apache.kafka.common.message.ApiVersionsResponseData.ApiVersion;
+import org.apache.kafka.common.message.ApiVersionsResponseData.ApiVersionCollection;
+import org.apache.kafka.common.message.ApiVersionsResponseData.FinalizedFeatureKey;
+import org.apache.kafka.common.message.ApiVersionsResponseData.FinalizedFeatureKeyCollection;
+import org.apache.kafka.common.message.ApiVersionsResponseData.SupportedFeatureKey;
+import org.apache.kafka.common.message.ApiVersionsResponseData.SupportedFeatureKeyCollection;
+import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.requests.ApiVersionsRequest;
+
+/** ApiVersions: what is served, and the feature levels of the cluster (KIP-35, KIP-584). */
+public final class ApiVersionsHandler implements ApiHandler {
+
+  private final List<ApiVersion> served;
+  private final Map<String, FeatureRange> supportedFeatures;
+  private final Supplier<ClusterMetadata> metadata;
+
+  /**
+   * @param served the ranges to tell clients, this API's own included
+   * @param supportedFeatures levels this broker could run at, by feature name
+   */
+  public ApiVersionsHandler(
+      List<ApiVersion> served,
+      Map<String, FeatureRange> supportedFeatures,
+      Supplier<ClusterMetadata> metadata) {
+    this.served = List.copyOf(served);
+    this.supportedFeatures = Map.copyOf(supportedFeatures);
+    this.metadata = metadata;
+  }
+
+  @Override
+  public Set<ApiKeys> apis() {
+    return Set.of(ApiKeys.API_VERSIONS);
+  }
+
+  @Override
+  public void handle(Exchange exchange) {
+    ApiVersionsRequestData request = exchange.request(ApiVersionsRequestData.class);
+    short version = exchange.context().apiVersion();
+    if (!new ApiVersionsRequest(request, version).isValid()) {
+      throw new InvalidRequestException(
+          "client software name or version has characters that are not allowed");
+    }
+    exchange.reply(response(version));
+  }
+
+  /** Feature ranges that start at 0 are left out below version 4, which cannot express them. */
+  private ApiVersionsResponseData response(short version) {
+    ApiVersionsResponseData response = new ApiVersionsResponseData();
+    response.setApiKeys(new ApiVersionCollection(served.size()));
+    served.forEach(api -> response.apiKeys().add(api.duplicate()));
+    SupportedFeatureKeyCollection supported = new SupportedFeatureKeyCollection();
+    supportedFeatures.forEach(
+        (name, range) -> {
+          if (version >= 4 || range.min() > 0) {
+            supported.add(
+                new SupportedFeatureKey()
+                    .setName(name)
+                    .setMinVersion(range.min())
+                    .setMaxVersion(range.max()));
+          }
+        });
+    response.setSupportedFeatures(supported);
+    ClusterMetadata view = metadata.get();
+    response.setFinalizedFeatures(finalizedFeatures(view));
+    response.setFinalizedFeaturesEpoch(view.offset());
+    return response;
+  }
+
+  private static FinalizedFeatureKeyCollection finalizedFeatures(ClusterMetadata view) {
+    FinalizedFeatureKeyCollection features = new FinalizedFeatureKeyCollection();
+    view.finalizedFeatures()
+        .forEach(
+            (name, level) ->
+                features.add(
+                    new FinalizedFeatureKey()
+                        .setName(name)
+                        .setMinVersionLevel(level)
+                        .setMaxVersionLevel(level)));
+    return features;
+  }
+
+  /** Levels of a feature, both included. */
+  public record FeatureRange(short min, short max) {}
+}
