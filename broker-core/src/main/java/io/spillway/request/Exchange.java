@@ -29,6 +29,14 @@ public interface Exchange {
   /** Answers with silence, as {@code acks=0} wants. */
   void replyNothing();
 
+  /**
+   * Keeps the request's bytes beyond the answer, for a batch that the write-ahead log still reads
+   * (P34). Call before the answer.
+   *
+   * @return to be run once, from any thread
+   */
+  Runnable retain();
+
   /** Answers with the request kind's own error response for the exception. */
   void fail(Throwable cause);
 

@@ -50,6 +50,15 @@ public interface KafkaRequest {
   void replyNothing();
 
   /**
+   * Keeps the request's frame and its budget beyond the answer, for a batch that the write-ahead
+   * log still reads (P34). Call before the answer.
+   *
+   * @return to be run once, from any thread; the frame is freed when it has run and the answer is
+   *     given
+   */
+  Runnable retain();
+
+  /**
    * KIP-219: reads nothing more from the connection for a while. Call before {@link #reply}; the
    * response itself is not delayed.
    */
