@@ -179,6 +179,11 @@ public final class RequestPipeline implements RequestHandler {
     }
 
     @Override
+    public Runnable retain() {
+      return request.retain();
+    }
+
+    @Override
     public void fail(Throwable failure) {
       if (!isFirstAnswer()) {
         return;

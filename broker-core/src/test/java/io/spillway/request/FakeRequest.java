@@ -17,6 +17,7 @@ public final class FakeRequest implements KafkaRequest {
   public final List<String> closes = new ArrayList<>();
   public int silentReplies;
   public long mutedNanos;
+  public int retained;
   private final ApiKeys apiKey;
   private final short version;
   private final ApiMessage body;
@@ -77,6 +78,12 @@ public final class FakeRequest implements KafkaRequest {
   @Override
   public void replyNothing() {
     silentReplies++;
+  }
+
+  @Override
+  public Runnable retain() {
+    retained++;
+    return () -> retained--;
   }
 
   @Override
