@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.metadata;
+
+import org.jspecify.annotations.NullMarked;
