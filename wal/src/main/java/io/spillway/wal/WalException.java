@@ -53,4 +53,31 @@ public sealed class WalException extends RuntimeException {
       super(message);
     }
   }
+
+  /** Another process, or another WAL of this one, has the directory open: names it. Give up. */
+  public static final class InUse extends WalException {
+    @Serial private static final long serialVersionUID = 1L;
+
+    public InUse(String message) {
+      super(message);
+    }
+  }
+
+  /** The WAL was written by another node: names both. Give up. */
+  public static final class Foreign extends WalException {
+    @Serial private static final long serialVersionUID = 1L;
+
+    public Foreign(String message) {
+      super(message);
+    }
+  }
+
+  /** The WAL was written in a format newer than this build reads: names both versions. Give up. */
+  public static final class NewerFormat extends WalException {
+    @Serial private static final long serialVersionUID = 1L;
+
+    public NewerFormat(String message) {
+      super(message);
+    }
+  }
 }

@@ -38,9 +38,9 @@ public interface WriteAheadLog extends AutoCloseable {
   void cancel(Reservation reservation);
 
   /**
-   * Queues a batch. The order of calls is the order in the WAL and of completions. Reads the
-   * payload until the listener is told; the caller keeps ownership of its memory and may free it
-   * then.
+   * Queues a batch. The order of calls for one stream is its order in the WAL; between clients,
+   * turns decide. Completions come in WAL order. Reads the payload until the listener is told; the
+   * caller keeps ownership of its memory and may free it then.
    *
    * @param weightKey whose turn it is in the deficit round-robin between clients; 0 for internal
    *     traffic. Batches of one stream always keep their order.
@@ -58,7 +58,9 @@ public interface WriteAheadLog extends AutoCloseable {
 
   /**
    * Everything below {@code position} may be reused. Only ever called with a position that the
-   * catalog already holds (P17). Lower positions than before are ignored.
+   * catalog already holds (P17). Lower positions than before are ignored. Before {@link #recover}
+   * it tells the recovery where to begin; what is trimmed but not yet reused may else be seen again
+   * after a restart.
    */
   void trim(long position);
 
