@@ -1,0 +1,549 @@
+package io.spillway.config;
+
+import io.spillway.config.Setting.Meaning;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Every setting that is taken. The ones Spillway reads stand here; Kafka's others stand in {@code
+ * kafka-settings.txt}, which is read only when one of them is set, so that a plain start does not
+ * pay for three hundred names. docs/configuration.md is made from this table.
+ */
+public final class Settings {
+
+  /** Settings under these are Kafka's per listener or plug-in; none of them acts here. */
+  static final List<String> ACCEPTED_PREFIXES =
+      List.of("listener.name.", "rlmm.config.", "rsm.config.", "log4j.");
+
+  private static final Map<String, Setting> READ = new LinkedHashMap<>(128);
+
+  static {
+    // Where data is.
+    ours(
+        "data.dir",
+        Setting.Type.STRING,
+        "./spillway-data",
+        "Directory of everything this broker keeps on local disk. One broker at a time.");
+    ours(
+        "wal.url",
+        Setting.Type.STRING,
+        null,
+        "Where the write-ahead log is: `file:DIR`. Default: `wal` under `data.dir`. What is acked"
+            + " and not yet uploaded is only there: give it a durable volume.");
+    ours(
+        "object.store.url",
+        Setting.Type.STRING,
+        null,
+        "Where objects are: `file:DIR`. Default: `store` under `data.dir`.");
+    bytes(
+        "wal.capacity.bytes",
+        1L << 30,
+        16L << 20,
+        Long.MAX_VALUE,
+        "What the write-ahead log may hold. When it is full, producers are slowed, then refused"
+            + " retriably, until uploads free some.");
+    bool(
+        "wal.direct.io",
+        true,
+        "Write the log past the page cache where the file system allows it; otherwise, and with"
+            + " `false`, writes are buffered and forced.");
+    bytes(
+        "upload.bytes",
+        256L << 20,
+        64L << 10,
+        5L << 40,
+        "Upload when this much waits in the write-ahead log. At most half of `wal.capacity.bytes`,"
+            + " and a quarter of it where this is not set and that is less.");
+    millis(
+        "upload.interval.ms",
+        60_000,
+        100,
+        Long.MAX_VALUE,
+        "Upload what has waited for this long, however little it is.");
+
+    // Memory.
+    bytes(
+        "tail.cache.bytes",
+        128L << 20,
+        8L << 20,
+        Long.MAX_VALUE,
+        "Memory for recent blocks of the write-ahead log, which serve consumers near the end.");
+    bytes(
+        "block.cache.bytes",
+        64L << 20,
+        1L << 20,
+        Long.MAX_VALUE,
+        "Memory for blocks read from objects.");
+    bytes(
+        "read.ahead.bytes",
+        64L << 20,
+        1L << 20,
+        Long.MAX_VALUE,
+        "Memory for reads from objects that are under way.");
+    bytes(
+        "upload.buffer.bytes",
+        64L << 20,
+        8L << 20,
+        Long.MAX_VALUE,
+        "Memory for uploads that are under way.");
+    used(
+        "queued.max.request.bytes",
+        Setting.Type.LONG,
+        -1,
+        Long.MAX_VALUE,
+        "134217728",
+        "Memory for requests that are being received or handled, shared fairly between client ids."
+            + " -1 is the default, not unlimited. At least `socket.request.max.bytes`.");
+
+    // This node.
+    used(
+        "node.id",
+        Setting.Type.INT,
+        0,
+        Integer.MAX_VALUE,
+        "1",
+        "Id of this broker in its cluster.");
+    used(
+        "broker.id",
+        Setting.Type.INT,
+        -1,
+        Integer.MAX_VALUE,
+        "-1",
+        "Older name of `node.id`; where both are set they must agree. -1: not set.");
+    used("broker.rack", Setting.Type.STRING, null, "Rack of this broker, shown to clients.");
+    choice(
+        "process.roles",
+        Setting.Type.LIST,
+        "broker,controller",
+        List.of("broker", "controller"),
+        "Has to name `broker`. This process always is both.");
+
+    // Listeners.
+    used(
+        "listeners",
+        Setting.Type.LIST,
+        "PLAINTEXT://127.0.0.1:9092",
+        "`NAME://HOST:PORT` to listen on. An empty host is every address; port 0 is any free one."
+            + " Those of `controller.listener.names` are left out.");
+    used(
+        "advertised.listeners",
+        Setting.Type.LIST,
+        null,
+        "`NAME://HOST:PORT` that clients are told. Default: as `listeners`, with the port that was"
+            + " bound, and this machine's name where the host is empty.");
+    used(
+        "listener.security.protocol.map",
+        Setting.Type.LIST,
+        "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
+        "Protocol of each listener name. Listeners in use have to be PLAINTEXT.");
+    used(
+        "inter.broker.listener.name",
+        Setting.Type.STRING,
+        null,
+        "Listener that other brokers use. Default: the first.");
+    used(
+        "controller.listener.names",
+        Setting.Type.LIST,
+        "",
+        "Names in `listeners` that are for Kafka controllers. There are none here, so these are"
+            + " not opened.");
+
+    // Network.
+    used("num.network.threads", Setting.Type.INT, 1, 1024, "2", "Event loops for connections.");
+    used(
+        "num.io.threads",
+        Setting.Type.INT,
+        1,
+        1024,
+        "4",
+        "Threads for blocking work: reads behind the tail, object store requests.");
+    used(
+        "socket.request.max.bytes",
+        Setting.Type.INT,
+        1024,
+        Integer.MAX_VALUE,
+        "104857600",
+        "Largest request.");
+    used(
+        "socket.send.buffer.bytes",
+        Setting.Type.INT,
+        -1,
+        Integer.MAX_VALUE,
+        "-1",
+        "TCP send buffer; -1 leaves it to the operating system.");
+    used(
+        "socket.receive.buffer.bytes",
+        Setting.Type.INT,
+        -1,
+        Integer.MAX_VALUE,
+        "-1",
+        "TCP receive buffer; -1 leaves it to the operating system.");
+    used(
+        "socket.listen.backlog.size",
+        Setting.Type.INT,
+        1,
+        Integer.MAX_VALUE,
+        "1024",
+        "Connections that may wait to be accepted.");
+    used(
+        "max.connections",
+        Setting.Type.INT,
+        0,
+        Integer.MAX_VALUE,
+        "2147483647",
+        "Connections of this broker; further ones are closed.");
+    used(
+        "max.connections.per.ip",
+        Setting.Type.INT,
+        0,
+        Integer.MAX_VALUE,
+        "2147483647",
+        "Connections from one address; further ones are closed.");
+    used(
+        "max.connections.per.ip.overrides",
+        Setting.Type.LIST,
+        "",
+        "`HOST:COUNT`, instead of `max.connections.per.ip`.");
+    used(
+        "connections.max.idle.ms",
+        Setting.Type.LONG,
+        -1,
+        Long.MAX_VALUE,
+        "600000",
+        "Connections idle for longer are closed; -1 never.");
+    millis(
+        "request.receive.timeout.ms",
+        30_000,
+        100,
+        Long.MAX_VALUE,
+        "A request has to arrive completely this long after it began, or make progress at"
+            + " `request.receive.min.bytes.per.second`.");
+    number(
+        "request.receive.min.bytes.per.second",
+        16_384,
+        0,
+        Long.MAX_VALUE,
+        "Progress that a request has to make once `request.receive.timeout.ms` is over; 0 asks for"
+            + " none.");
+    used(
+        "fetch.max.bytes",
+        Setting.Type.INT,
+        1024,
+        Integer.MAX_VALUE,
+        "57671680",
+        "Most bytes of one fetch response.");
+    used(
+        "max.incremental.fetch.session.cache.slots",
+        Setting.Type.INT,
+        0,
+        Integer.MAX_VALUE,
+        "1000",
+        "Incremental fetch sessions kept (KIP-227).");
+    used(
+        "max.request.partition.size.limit",
+        Setting.Type.INT,
+        1,
+        Integer.MAX_VALUE,
+        "2000",
+        "Most partitions of one DescribeTopicPartitions answer.");
+
+    // Topics.
+    used(
+        "num.partitions",
+        Setting.Type.INT,
+        1,
+        Integer.MAX_VALUE,
+        "1",
+        "Partitions of a topic for which nobody says how many.");
+    used(
+        "default.replication.factor",
+        Setting.Type.INT,
+        1,
+        Short.MAX_VALUE,
+        "1",
+        "Replication factor of a topic for which nobody says one. Data is stored once: a replica is"
+            + " a broker entitled to lead.");
+    bool(
+        "auto.create.topics.enable",
+        Meaning.USED,
+        true,
+        "Create a topic when a client asks for it, and allows that.");
+    bool("delete.topic.enable", Meaning.USED, true, "Let clients delete topics.");
+    used(
+        "message.max.bytes",
+        Setting.Type.INT,
+        0,
+        Integer.MAX_VALUE,
+        "1048588",
+        "Largest record batch, unless the topic says otherwise.");
+    bool(
+        "broker.validate.records",
+        Meaning.OURS,
+        false,
+        "Read the body of every batch and check each record as Kafka does. Otherwise only the batch"
+            + " header and checksum are checked where the topic does not demand more.");
+    used(
+        "log.retention.ms",
+        Setting.Type.LONG,
+        -1,
+        Long.MAX_VALUE,
+        null,
+        "How long records are kept, unless the topic says otherwise; -1 forever. Default: what"
+            + " `log.retention.minutes` says.");
+    used(
+        "log.retention.minutes",
+        Setting.Type.INT,
+        -1,
+        Integer.MAX_VALUE,
+        null,
+        "As `log.retention.ms`, in minutes. Default: what `log.retention.hours` says.");
+    used(
+        "log.retention.hours",
+        Setting.Type.INT,
+        -1,
+        Integer.MAX_VALUE,
+        "168",
+        "As `log.retention.ms`, in hours.");
+    used(
+        "log.retention.bytes",
+        Setting.Type.LONG,
+        -1,
+        Long.MAX_VALUE,
+        "-1",
+        "Bytes kept per partition, unless the topic says otherwise; -1 any.");
+    used(
+        "log.retention.check.interval.ms",
+        Setting.Type.LONG,
+        1,
+        Long.MAX_VALUE,
+        "300000",
+        "How often retention is applied.");
+    used(
+        "producer.id.expiration.ms",
+        Setting.Type.INT,
+        1,
+        Integer.MAX_VALUE,
+        "86400000",
+        "How long the sequence of an idle idempotent producer is remembered.");
+
+    // Groups and transactions.
+    used(
+        "offsets.topic.num.partitions",
+        Setting.Type.INT,
+        1,
+        Integer.MAX_VALUE,
+        "50",
+        "Partitions of `__consumer_offsets`; fixed once it exists.");
+    used(
+        "offsets.topic.replication.factor",
+        Setting.Type.SHORT,
+        1,
+        Short.MAX_VALUE,
+        "3",
+        "Replication factor asked for `__consumer_offsets`.");
+    used(
+        "group.coordinator.threads",
+        Setting.Type.INT,
+        1,
+        1024,
+        "2",
+        "Threads of the group coordinator.");
+    used(
+        "transaction.state.log.num.partitions",
+        Setting.Type.INT,
+        1,
+        Integer.MAX_VALUE,
+        "50",
+        "Partitions of `__transaction_state`; fixed once it exists.");
+    used(
+        "transaction.state.log.replication.factor",
+        Setting.Type.SHORT,
+        1,
+        Short.MAX_VALUE,
+        "3",
+        "Replication factor asked for `__transaction_state`.");
+
+    // Operation.
+    millis(
+        "shutdown.timeout.ms",
+        25_000,
+        0,
+        Long.MAX_VALUE,
+        "How long a clean stop may take. What was not uploaded by then stays in the write-ahead"
+            + " log, and is said.");
+    ours(
+        "metrics.listener",
+        Setting.Type.STRING,
+        "127.0.0.1:9404",
+        "`HOST:PORT` of `/metrics`, `/livez` and `/readyz`, or `off`; port 0 is any free one. When"
+            + " the default is taken by somebody else, the broker says so and serves without it;"
+            + " an address that was set has to be free.");
+    number(
+        "metrics.max.clients",
+        200,
+        0,
+        100_000,
+        "Client ids that are counted apart; further ones are counted as `other`.");
+    number(
+        "metrics.max.topics",
+        1_000,
+        0,
+        100_000,
+        "Topics that are counted apart; further ones are counted as `other`.");
+  }
+
+  private Settings() {}
+
+  /** The settings that Spillway reads, in the order of the documentation. */
+  public static Collection<Setting> read() {
+    return List.copyOf(READ.values());
+  }
+
+  /** Kafka's other settings, by name. */
+  public static Map<String, Setting> kafka() {
+    return KafkaSettings.BY_NAME;
+  }
+
+  /** The setting of that name; null when there is none. */
+  static @Nullable Setting find(String name) {
+    Setting setting = READ.get(name);
+    return setting != null ? setting : KafkaSettings.BY_NAME.get(name);
+  }
+
+  /** As {@link #find}, for names that are known to be in the table. */
+  static Setting require(String name) {
+    Setting setting = READ.get(name);
+    if (setting == null) {
+      throw new IllegalArgumentException("no such setting: " + name);
+    }
+    return setting;
+  }
+
+  static InvalidSettingException unknown(String name) {
+    List<String> names = new ArrayList<>(READ.keySet());
+    names.addAll(KafkaSettings.BY_NAME.keySet());
+    return new InvalidSettingException(
+        name,
+        "unknown setting "
+            + name
+            + NearestName.of(name, names)
+                .map(nearest -> ": did you mean " + nearest + "?")
+                .orElse(": docs/configuration.md lists the settings"));
+  }
+
+  private static void ours(
+      String name, Setting.Type type, @Nullable String defaultValue, String doc) {
+    add(name, type, Long.MIN_VALUE, Long.MAX_VALUE, List.of(), defaultValue, Meaning.OURS, doc);
+  }
+
+  private static void bytes(String name, long defaultValue, long min, long max, String doc) {
+    number(name, defaultValue, min, max, doc);
+  }
+
+  private static void millis(String name, long defaultValue, long min, long max, String doc) {
+    number(name, defaultValue, min, max, doc);
+  }
+
+  private static void number(String name, long defaultValue, long min, long max, String doc) {
+    String text = Long.toString(defaultValue);
+    add(name, Setting.Type.LONG, min, max, List.of(), text, Meaning.OURS, doc);
+  }
+
+  private static void bool(String name, boolean defaultValue, String doc) {
+    bool(name, Meaning.OURS, defaultValue, doc);
+  }
+
+  private static void bool(String name, Meaning meaning, boolean defaultValue, String doc) {
+    add(name, Setting.Type.BOOLEAN, 0, 0, List.of(), Boolean.toString(defaultValue), meaning, doc);
+  }
+
+  private static void choice(
+      String name, Setting.Type type, String defaultValue, List<String> choices, String doc) {
+    add(name, type, 0, 0, choices, defaultValue, Meaning.USED, doc);
+  }
+
+  private static void used(
+      String name, Setting.Type type, @Nullable String defaultValue, String doc) {
+    add(name, type, 0, 0, List.of(), defaultValue, Meaning.USED, doc);
+  }
+
+  private static void used(
+      String name,
+      Setting.Type type,
+      long min,
+      long max,
+      @Nullable String defaultValue,
+      String doc) {
+    add(name, type, min, max, List.of(), defaultValue, Meaning.USED, doc);
+  }
+
+  private static void add(
+      String name,
+      Setting.Type type,
+      long min,
+      long max,
+      List<String> choices,
+      @Nullable String defaultValue,
+      Meaning meaning,
+      String doc) {
+    READ.put(name, new Setting(name, type, min, max, choices, defaultValue, meaning, doc));
+  }
+
+  /** Kafka's other settings; loaded when first asked for. */
+  private static final class KafkaSettings {
+    static final Map<String, Setting> BY_NAME = load();
+
+    private static Map<String, Setting> load() {
+      Map<String, Setting> settings = new LinkedHashMap<>(512);
+      InputStream resource = Settings.class.getResourceAsStream("kafka-settings.txt");
+      if (resource == null) {
+        throw new IllegalStateException("kafka-settings.txt is missing beside " + Settings.class);
+      }
+      try (BufferedReader reader =
+          new BufferedReader(new InputStreamReader(resource, StandardCharsets.UTF_8))) {
+        String line = reader.readLine();
+        while (line != null) {
+          if (!line.startsWith("#")) {
+            Setting setting = parse(SettingValues.split(line, ' '));
+            settings.put(setting.name(), setting);
+          }
+          line = reader.readLine();
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException("cannot read kafka-settings.txt", e);
+      }
+      return settings;
+    }
+
+    /** A line: name, type, range, default, meaning; {@code -} where there is nothing. */
+    private static Setting parse(List<String> line) {
+      Setting.Type type = Setting.Type.valueOf(line.get(1).toUpperCase(java.util.Locale.ROOT));
+      String range = line.get(2);
+      String defaultValue = line.get(3).equals("-") ? null : line.get(3);
+      Meaning meaning = Meaning.valueOf(line.get(4).toUpperCase(java.util.Locale.ROOT));
+      Setting any = new Setting(line.get(0), type, 0, 0, List.of(), null, meaning, "");
+      long min = any.typeMin();
+      long max = any.typeMax();
+      List<String> choices = List.of();
+      if (range.startsWith("{")) {
+        choices = SettingValues.split(range.substring(1, range.length() - 1));
+      } else if (!range.equals("-")) {
+        int dots = range.indexOf("..");
+        min = Long.parseLong(range.substring(0, dots));
+        String upper = range.substring(dots + 2);
+        max = upper.isEmpty() ? max : Long.parseLong(upper);
+      }
+      return new Setting(line.get(0), type, min, max, choices, defaultValue, meaning, "");
+    }
+  }
+}
