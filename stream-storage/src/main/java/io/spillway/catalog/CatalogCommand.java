@@ -19,19 +19,32 @@ public sealed interface CatalogCommand {
   record OpenWal(UUID commandId, WriterIncarnation writer, WalKind kind)
       implements CatalogCommand {}
 
-  /** P2: every frame is committed; a clean stop. */
+  /**
+   * P2: every frame is committed; a clean stop. Streams it left open become closed, or their
+   * claimant's.
+   */
   record SealWal(UUID commandId, WriterIncarnation writer) implements CatalogCommand {}
 
-  /** P2: an operator gives up what the WAL still holds. Streams it left open become closed. */
+  /**
+   * P2: an operator gives up what the WAL still holds. Streams it left open become closed, or their
+   * claimant's.
+   */
   record AbandonWal(UUID commandId, UUID walId) implements CatalogCommand {}
 
-  /** P9. */
+  /**
+   * P9. The token names the writer's node and incarnation; the writer's WAL is open.
+   *
+   * @param localEndOffset where the epoch's first batch will go if this very incarnation owns the
+   *     stream already (it alone knows what it appended); -1 when it does not, then the epoch
+   *     starts at the committed end
+   */
   record Claim(
       UUID commandId,
       StreamId stream,
       StreamToken token,
       WriterIncarnation writer,
-      long metadataOffset)
+      long metadataOffset,
+      long localEndOffset)
       implements CatalogCommand {}
 
   /** P11: by the unresolved writer, or by the owner that stops cleanly. */
@@ -45,8 +58,16 @@ public sealed interface CatalogCommand {
   /**
    * P16-P17: an object counts from here on. Each range gets its own verdict.
    *
+   * <p>One commit names all ranges of an object that are to count; a key is never committed by a
+   * second command with other ranges, since the object may be deleted as soon as none of the first
+   * is referenced.
+   *
+   * @param writer the WAL's current incarnation; it commits what older ones of its WAL left, too
+   * @param object empty when there is nothing to store: then every range lies below its stream's
+   *     log start and has the key {@code ""}
    * @param walTrimPosition everything of the writer's WAL below it is committed, deleted or
-   *     abandoned once this command is applied
+   *     abandoned once this command is applied. Ignored when a range of a stream that the writer
+   *     still owns is void
    */
   record Commit(
       UUID commandId,

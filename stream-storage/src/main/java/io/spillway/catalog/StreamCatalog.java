@@ -121,8 +121,13 @@ public interface StreamCatalog extends AutoCloseable {
      */
     record Applied(long position, List<Boolean> appliedRanges) implements Verdict {}
 
-    /** A repeat: the first one is in force. */
-    record AlreadyApplied(long position) implements Verdict {}
+    /**
+     * A repeat: the first one is in force, or was until later commands changed it.
+     *
+     * @param position where the first one was applied
+     * @param appliedRanges of the first one, as in {@link Applied}
+     */
+    record AlreadyApplied(long position, List<Boolean> appliedRanges) implements Verdict {}
 
     /** Void by the rules; nothing changed. The reason names both values. */
     record Rejected(long position, String reason) implements Verdict {}

@@ -7,8 +7,9 @@ import java.util.concurrent.CompletableFuture;
 
 /**
  * Immutable objects under keys. Keys are {@code /}-separated printable ASCII without a leading
- * slash. Strongly consistent: a read or a list that begins after a write completed sees it (the
- * start-up probe checks).
+ * slash ({@link ObjectKeys}); no key is at the same time the folder of another. Strongly
+ * consistent: a read or a list that begins after a write completed sees it (the start-up probe
+ * checks).
  *
  * <p>Every method returns at once. Failures complete the future with an {@link
  * ObjectStoreException}, whose kind says what the caller does. Completions run on the store's own
@@ -44,10 +45,18 @@ public interface ObjectStore extends AutoCloseable {
   /** Deletes the object; succeeds when there is none. */
   CompletableFuture<Void> delete(String key);
 
-  /** Starts an object too large for one {@link #put}. Nothing is visible until it is completed. */
-  CompletableFuture<Multipart> startMultipart(String key);
+  /**
+   * Starts an object too large for one {@link #put}. Nothing is visible until it is completed.
+   *
+   * @param partSizeBytes of every part but the last, which may be smaller; some S3-compatible
+   *     stores demand equal parts, and files are written in place this way
+   */
+  CompletableFuture<Multipart> startMultipart(String key, int partSizeBytes);
 
-  /** Uploads that were started under the prefix and neither completed nor aborted. */
+  /**
+   * Keys under the prefix whose uploads were started and neither completed nor aborted, as far as
+   * they outlive the process that started them or are this process's own.
+   */
   CompletableFuture<List<String>> listMultiparts(String prefix);
 
   /** Aborts every unfinished upload of the key. */
@@ -75,6 +84,7 @@ public interface ObjectStore extends AutoCloseable {
 
   /** An object under construction. Parts are numbered from 1; all but the last ≥ 5 MiB. */
   interface Multipart {
+    /** Stores a part, replacing an earlier try of that number. In any order, several at once. */
     CompletableFuture<Void> uploadPart(int partNumber, List<ByteBuffer> body);
 
     /** Makes the object of parts 1 to n visible, atomically. */

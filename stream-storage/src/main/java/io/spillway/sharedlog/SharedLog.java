@@ -3,6 +3,7 @@ package io.spillway.sharedlog;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -38,6 +39,13 @@ public interface SharedLog extends AutoCloseable {
    */
   CompletableFuture<Void> checkpoint(long number, List<ByteBuffer> state);
 
+  /**
+   * The cluster that the log belongs to: stands in every object, the first record decides. Known
+   * after {@link #open}, and final once the log holds a record.
+   */
+  UUID clusterId();
+
+  /** Fails what is under way with {@link SharedLogException.Closed}. The store stays open. */
   @Override
   void close();
 

@@ -1,0 +1,133 @@
+package io.spillway.object;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.spillway.object.ObjectStore.PutIfAbsent;
+import io.spillway.runtime.SystemClock;
+import io.spillway.runtime.SystemThreads;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DirectoryObjectStoreTest extends ObjectStoreContract {
+
+  private final SystemThreads threads =
+      new SystemThreads("test", new SystemClock(), (component, cause) -> cause.printStackTrace());
+
+  @TempDir Path root = Path.of("");
+
+  @Override
+  protected ObjectStore newStore() {
+    return DirectoryObjectStore.open(root.resolve("bucket"), threads);
+  }
+
+  @AfterEach
+  void closeThreads() {
+    threads.close();
+  }
+
+  @Test
+  void twoStoresOnOneDirectoryNeverBothCreate() {
+    Path shared = root.resolve("shared");
+    for (boolean hardLinks : new boolean[] {true, false}) {
+      try (ObjectStore one = DirectoryObjectStore.open(shared, threads, hardLinks);
+          ObjectStore two = DirectoryObjectStore.open(shared, threads, hardLinks)) {
+        for (int round = 0; round < 50; round++) {
+          String key = "k-" + hardLinks + "/" + round;
+          List<CompletableFuture<PutIfAbsent>> attempts = new ArrayList<>();
+          for (int writer = 0; writer < 4; writer++) {
+            attempts.add((writer % 2 == 0 ? one : two).putIfAbsent(key, body("w" + writer)));
+          }
+          long created = attempts.stream().filter(a -> await(a) == PutIfAbsent.CREATED).count();
+          assertThat(created).isLessThanOrEqualTo(1);
+          if (hardLinks) {
+            assertThat(created).isEqualTo(1);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void namesObjectsWithoutHardLinks() {
+    try (ObjectStore store = DirectoryObjectStore.open(root.resolve("fat"), threads, false)) {
+      assertThat(await(store.putIfAbsent("a/b", body("first")))).isEqualTo(PutIfAbsent.CREATED);
+      assertThat(await(store.putIfAbsent("a/b", body("again")))).isEqualTo(PutIfAbsent.EXISTS);
+      assertThat(US_ASCII.decode(await(store.getRange("a/b", 0, 99))).toString())
+          .isEqualTo("first");
+    }
+  }
+
+  @Test
+  void objectsOutliveTheStoreAndTemporaryFilesDoNot() throws IOException {
+    Path bucket = root.resolve("again");
+    try (ObjectStore store = DirectoryObjectStore.open(bucket, threads)) {
+      await(store.put("a/b", body("kept")));
+    }
+    Path leftovers = Files.createDirectories(bucket.resolve(".tmp/77"));
+    Files.writeString(leftovers.resolve("0"), "half an object");
+    Files.createFile(bucket.resolve(".tmp/77.lock"));
+    try (ObjectStore store = DirectoryObjectStore.open(bucket, threads)) {
+      assertThat(leftovers).doesNotExist();
+      assertThat(US_ASCII.decode(await(store.getRange("a/b", 0, 99))).toString()).isEqualTo("kept");
+    }
+    try (Stream<Path> files = Files.walk(bucket).filter(Files::isRegularFile)) {
+      assertThat(files).containsExactly(bucket.toRealPath().resolve("a/b"));
+    }
+  }
+
+  @Test
+  void startingANeighbourSparesTheTemporaryFilesOfALivingStore() {
+    Path bucket = root.resolve("two");
+    try (ObjectStore one = DirectoryObjectStore.open(bucket, threads)) {
+      ObjectStore.Multipart upload = await(one.startMultipart("m", 4));
+      await(upload.uploadPart(1, body("abcd")));
+      DirectoryObjectStore.open(bucket, threads).close();
+      await(upload.complete());
+      assertThat(US_ASCII.decode(await(one.getRange("m", 0, 99))).toString()).isEqualTo("abcd");
+    }
+  }
+
+  @Test
+  void aFolderRemovedByHandIsMadeAgain() throws IOException {
+    Path bucket = root.resolve("gone");
+    try (ObjectStore store = DirectoryObjectStore.open(bucket, threads)) {
+      await(store.put("a/b/c", body("x")));
+      Files.delete(bucket.resolve("a/b/c"));
+      Files.delete(bucket.resolve("a/b"));
+      Files.delete(bucket.resolve("a"));
+      assertThat(await(store.putIfAbsent("a/b/d", body("y")))).isEqualTo(PutIfAbsent.CREATED);
+    }
+  }
+
+  @Test
+  void aRootThatIsAFileIsRefusedByName() throws IOException {
+    Path file = Files.createFile(root.resolve("file"));
+    assertThatThrownBy(() -> DirectoryObjectStore.open(file, threads))
+        .isInstanceOf(ObjectStoreException.Refused.class)
+        .hasMessageContaining(file.toString());
+  }
+
+  @Test
+  void aClosedStoreAnswersUnavailable() {
+    ObjectStore store = DirectoryObjectStore.open(root.resolve("closed"), threads);
+    store.close();
+    store.close();
+    assertThatThrownBy(() -> await(store.put("k", body("x"))))
+        .hasRootCauseInstanceOf(ObjectStoreException.Unavailable.class);
+  }
+
+  private static List<ByteBuffer> body(String text) {
+    return List.of(ByteBuffer.wrap(text.getBytes(US_ASCII)));
+  }
+}
