@@ -61,7 +61,7 @@ class HistoryCheckerTest {
   @Test
   void findsTwoReadersThatSawDifferentRecordsAtOneOffset() {
     History history = sound();
-    history.add(new Seen("early", 0, 2, "a", 1));
+    history.add(new Seen("early", 0, 2, "b", 0));
     assertThat(kinds(history)).containsExactly(Kind.INCONSISTENT_OFFSET);
   }
 
