@@ -1,0 +1,157 @@
+package io.spillway.benchmarks;
+
+import io.spillway.runtime.AmbientRuntime;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Broker CPU seconds per GiB produced, Spillway beside Apache Kafka in the same run: 1 KiB records
+ * of random bytes, 16 KiB batches, acks=all, 16 partitions, one producer, every other round the
+ * other system first. Spillway's figure includes its uploads; Kafka runs without fsync, its
+ * default.
+ *
+ * <p>Arguments: the checkout, MiB per round, rounds. Prints a table in Markdown.
+ */
+@AmbientRuntime
+public final class ProduceSideBySide {
+
+  private static final int PARTITIONS = 16;
+  private static final int RECORD_BYTES = 1024;
+  private static final int WARM_UP_MIB = 128;
+
+  private ProduceSideBySide() {}
+
+  public static void main(String[] arguments) throws Exception {
+    Path root = Path.of(arguments[0]).toAbsolutePath().normalize();
+    int mib = Integer.parseInt(arguments[1]);
+    int rounds = Integer.parseInt(arguments[2]);
+    Map<String, List<double[]>> results = new LinkedHashMap<>();
+    results.put("spillway", new ArrayList<>());
+    results.put("kafka", new ArrayList<>());
+    for (int round = 0; round < rounds; round++) {
+      List<String> order =
+          round % 2 == 0 ? List.of("spillway", "kafka") : List.of("kafka", "spillway");
+      for (String system : order) {
+        double[] result = measure(system, root, mib);
+        System.err.printf(
+            "round %d %s: %.2f CPU-s/GiB, %.0f MiB/s, %.0f MiB resident%n",
+            round, system, result[0], result[1], result[2]);
+        rowsOf(results, system).add(result);
+      }
+    }
+    print(results, mib, rounds);
+  }
+
+  private static List<double[]> rowsOf(Map<String, List<double[]>> results, String system) {
+    return results.computeIfAbsent(system, name -> new ArrayList<>());
+  }
+
+  private static double[] measure(String system, Path root, int mib) throws Exception {
+    Path directory = Files.createTempDirectory(root.resolve("benchmarks/target"), system);
+    int port = freePort();
+    try (SystemUnderTest broker =
+        system.equals("kafka")
+            ? SystemUnderTest.kafka(root, directory, port)
+            : SystemUnderTest.spillway(root, directory, port)) {
+      try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+        admin.createTopics(Set.of(new NewTopic("bench", PARTITIONS, (short) 1))).all().get();
+      }
+      produce(broker, WARM_UP_MIB);
+      broker.awaitSettled();
+      double cpuBefore = broker.cpuSeconds();
+      long start = System.nanoTime();
+      produce(broker, mib);
+      double seconds = (System.nanoTime() - start) / 1e9;
+      broker.awaitSettled();
+      double cpu = broker.cpuSeconds() - cpuBefore;
+      return new double[] {
+        cpu * 1024 / mib, mib / seconds, broker.residentBytes() / (1024.0 * 1024.0)
+      };
+    }
+  }
+
+  private static void produce(SystemUnderTest broker, int mib) {
+    Map<String, Object> settings =
+        Map.of(
+            "bootstrap.servers",
+            broker.bootstrapServers(),
+            "acks",
+            "all",
+            "batch.size",
+            16 * 1024,
+            "linger.ms",
+            5,
+            "buffer.memory",
+            64L << 20);
+    byte[][] values = randomValues();
+    AtomicReference<@Nullable Exception> failure = new AtomicReference<>();
+    try (KafkaProducer<byte[], byte[]> producer =
+        new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
+      int count = mib * (1024 * 1024 / RECORD_BYTES);
+      for (int i = 0; i < count; i++) {
+        producer.send(
+            new ProducerRecord<>("bench", i % PARTITIONS, null, values[i % values.length]),
+            (metadata, e) -> {
+              if (e != null) {
+                failure.set(e);
+              }
+            });
+      }
+    }
+    Exception e = failure.get();
+    if (e != null) {
+      throw new IllegalStateException("a record was not acknowledged", e);
+    }
+  }
+
+  private static byte[][] randomValues() {
+    Random random = new Random(42);
+    byte[][] values = new byte[256][RECORD_BYTES];
+    for (byte[] value : values) {
+      random.nextBytes(value);
+    }
+    return values;
+  }
+
+  private static int freePort() throws Exception {
+    try (ServerSocket socket = new ServerSocket(0)) {
+      return socket.getLocalPort();
+    }
+  }
+
+  private static void print(Map<String, List<double[]>> results, int mib, int rounds) {
+    System.out.printf("%d rounds of %d MiB; median (min-max)%n%n", rounds, mib);
+    System.out.println("| system | broker CPU-s/GiB | MiB/s | resident MiB |");
+    System.out.println("|---|---|---|---|");
+    results.forEach(
+        (system, rows) ->
+            System.out.printf(
+                "| %s | %s | %s | %s |%n",
+                system, spread(rows, 0, "%.2f"), spread(rows, 1, "%.0f"), spread(rows, 2, "%.0f")));
+  }
+
+  private static String spread(List<double[]> rows, int column, String format) {
+    double[] sorted = rows.stream().mapToDouble(row -> row[column]).toArray();
+    Arrays.sort(sorted);
+    return String.format(
+        format + " (" + format + "-" + format + ")",
+        sorted[sorted.length / 2],
+        sorted[0],
+        sorted[sorted.length - 1]);
+  }
+}
