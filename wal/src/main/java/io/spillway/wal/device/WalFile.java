@@ -8,11 +8,7 @@ import java.nio.ByteBuffer;
  * One segment file. Offsets and lengths are multiples of 4 KiB; buffers are as {@link
  * WalDevice#needsDirectBuffers} says, and their position to limit is what is read or written.
  */
-public interface WalFile {
-
-  String name();
-
-  long sizeBytes();
+public interface WalFile extends ReadableFile {
 
   /**
    * Writes the block so that it is durable when the completion says so. The block must not change
@@ -28,9 +24,6 @@ public interface WalFile {
 
   /** As {@link #write}, but blocks; durable on return. */
   void writeNow(long offset, ByteBuffer block) throws IOException;
-
-  /** Fills the buffer from its position to its limit. Blocks. Past the end of the file: fails. */
-  void read(long offset, ByteBuffer target) throws IOException;
 
   /** Makes durable whatever was written to this file by anybody. Blocks. */
   void force() throws IOException;

@@ -1,0 +1,391 @@
+package io.spillway.wal.local;
+
+import io.spillway.runtime.Clock;
+import io.spillway.runtime.FaultHandler;
+import io.spillway.runtime.Scheduler;
+import io.spillway.wal.DurableFrame;
+import io.spillway.wal.WalConfig;
+import io.spillway.wal.WalException;
+import io.spillway.wal.WriterIncarnation;
+import io.spillway.wal.format.BlockHeader;
+import io.spillway.wal.format.FrameHeader;
+import io.spillway.wal.local.SegmentLog.Placement;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.zip.CRC32C;
+import org.jctools.queues.varhandle.MpscUnboundedVarHandleArrayQueue;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Packs what waits into blocks and writes them: group commit by natural batching. While fewer than
+ * two writes are under way, whatever waits becomes the next block at once; under load blocks grow
+ * by themselves because more arrives while two are being written. There is no timer, and nothing
+ * waits for company. Two writes keep the device busy while one is being completed; more would only
+ * make blocks smaller.
+ *
+ * <p>Everything below {@code submit} and {@code trim} is the owner's: one serial scheduler. Writes
+ * may end in any order; batches complete in the order of positions.
+ *
+ * <p>The first failure ends it (P28): what is under way and what waits fails, in order, and so does
+ * whatever comes later. A write that fails is not repeated, and one that succeeds after it does not
+ * count.
+ */
+final class GroupCommitter {
+
+  private static final int MAX_WRITES_IN_FLIGHT = 2;
+  private static final int ARRIVALS_CHUNK = 512;
+  private static final Logger LOG = LoggerFactory.getLogger(GroupCommitter.class);
+
+  private final WalConfig config;
+  private final WriterIncarnation writer;
+  private final Scheduler owner;
+  private final Clock clock;
+  private final FaultHandler faults;
+  private final Capacity capacity;
+  private final BlockPool pool;
+  private final MpscUnboundedVarHandleArrayQueue<PendingAppend> arrivals =
+      new MpscUnboundedVarHandleArrayQueue<>(ARRIVALS_CHUNK);
+  private final AtomicBoolean scheduled = new AtomicBoolean();
+  private final AtomicLong trimPosition = new AtomicLong();
+  private final AtomicLong deviceWrites = new AtomicLong();
+  private final AtomicLong writtenBytes = new AtomicLong();
+  private final FairQueue waiting = new FairQueue();
+  private final ArrayDeque<BlockWrite> inFlight = new ArrayDeque<>();
+  private final CRC32C crc = new CRC32C();
+  private final CompletableFuture<Void> stopped = new CompletableFuture<>();
+  private volatile WalException.@Nullable Unavailable failure;
+  private volatile long durableUpTo;
+  private SegmentLog segments;
+  private long previousEnd;
+  private long arrivalCount;
+  private int writesOnDevice;
+  private boolean stopping;
+  private boolean stopBlockWritten;
+
+  GroupCommitter(
+      WalConfig config,
+      WriterIncarnation writer,
+      Scheduler owner,
+      Clock clock,
+      FaultHandler faults,
+      Capacity capacity,
+      BlockPool pool,
+      SegmentLogFactory segmentLog,
+      long endPosition,
+      long trimPosition) {
+    this.config = config;
+    this.writer = writer;
+    this.owner = owner;
+    this.clock = clock;
+    this.faults = faults;
+    this.capacity = capacity;
+    this.pool = pool;
+    this.previousEnd = endPosition;
+    this.durableUpTo = endPosition;
+    this.trimPosition.set(trimPosition);
+    this.segments = segmentLog.create(this::wake, this::fail);
+  }
+
+  /** Makes the segment log with what it reports to. */
+  interface SegmentLogFactory {
+    SegmentLog create(Runnable onProgress, java.util.function.Consumer<IOException> onFailure);
+  }
+
+  /** Queues an append. Any thread. */
+  void submit(PendingAppend append) {
+    arrivals.offer(append);
+    wake();
+  }
+
+  /** Any thread. */
+  void trim(long position) {
+    if (trimPosition.getAndAccumulate(position, Math::max) < position) {
+      owner.execute(() -> segments.trim(trimPosition.get()));
+    }
+  }
+
+  long trimPosition() {
+    return trimPosition.get();
+  }
+
+  /** Everything below is durable. Any thread. */
+  long durableUpTo() {
+    return durableUpTo;
+  }
+
+  /** Why this incarnation accepts nothing more, if so. Any thread. */
+  WalException.@Nullable Unavailable failure() {
+    return failure;
+  }
+
+  SegmentLog segments() {
+    return segments;
+  }
+
+  long deviceWrites() {
+    return deviceWrites.get();
+  }
+
+  long writtenBytes() {
+    return writtenBytes.get();
+  }
+
+  /**
+   * Completes what was submitted, states the clean end in a last block, and starts nothing more.
+   * The future completes on the owner's thread when the device is at rest. Any thread.
+   */
+  CompletableFuture<Void> stop() {
+    owner.execute(
+        () -> {
+          stopping = true;
+          step();
+        });
+    return stopped;
+  }
+
+  private void wake() {
+    if (scheduled.compareAndSet(false, true)) {
+      owner.execute(this::step);
+    }
+  }
+
+  private void step() {
+    scheduled.set(false);
+    try {
+      takeArrivals();
+      completeWrites();
+      if (failure == null) {
+        writeBlocks();
+      }
+      maybeStop();
+    } catch (RuntimeException | Error e) {
+      fail(e);
+    }
+  }
+
+  private void takeArrivals() {
+    PendingAppend append = arrivals.poll();
+    while (append != null) {
+      WalException.Unavailable cause = failure;
+      if (cause == null) {
+        append.arrival = arrivalCount++;
+        waiting.add(append);
+      } else {
+        tellFailure(append, cause);
+      }
+      append = arrivals.poll();
+    }
+  }
+
+  private void writeBlocks() {
+    while (writesOnDevice < MAX_WRITES_IN_FLIGHT && !waiting.isEmpty()) {
+      long least = Capacity.blockBytes(BlockHeader.BYTES + waiting.peek().frameBytes);
+      if (!segments.makeRoom(Math.toIntExact(least), config.maxBlockBytes())) {
+        return;
+      }
+      writeBlock(gather(), 0);
+    }
+  }
+
+  /** Takes what fits into one block, in the order of turns; at least one. */
+  private List<PendingAppend> gather() {
+    long mostBytes = Math.min(config.maxBlockBytes(), segments.roomBytes());
+    List<PendingAppend> frames = new ArrayList<>();
+    long bytes = BlockHeader.BYTES;
+    do {
+      PendingAppend next = waiting.poll();
+      bytes += next.frameBytes;
+      frames.add(next);
+    } while (!waiting.isEmpty() && bytes + waiting.peek().frameBytes <= mostBytes);
+    return frames;
+  }
+
+  private void writeBlock(List<PendingAppend> frames, int flags) {
+    int used = BlockHeader.BYTES;
+    long reserved = 0;
+    for (PendingAppend frame : frames) {
+      used += frame.frameBytes;
+      reserved += frame.reservedBytes;
+    }
+    int length = Math.toIntExact(Capacity.blockBytes(used));
+    Placement place = segments.place(length);
+    LocalBlock block = new LocalBlock(pool, pool.acquire(length), place.position());
+    BlockWrite write = new BlockWrite(block, frames, place.position() + length);
+    inFlight.addLast(write);
+    fill(block, frames, header(place, flags, frames.size(), length, used));
+    capacity.add(length - reserved);
+    previousEnd = write.endPosition;
+    writesOnDevice++;
+    place
+        .file()
+        .write(
+            place.offset(),
+            block.buffer().slice(0, length),
+            cause -> {
+              write.finished(cause);
+              wake();
+            });
+  }
+
+  private BlockHeader header(Placement place, int flags, int frameCount, int length, int used) {
+    return new BlockHeader(
+        flags,
+        writer.nodeId(),
+        frameCount,
+        writer.walId(),
+        writer.incarnation(),
+        place.position(),
+        previousEnd,
+        durableUpTo,
+        trimPosition.get(),
+        clock.currentTimeMillis(),
+        length,
+        used);
+  }
+
+  /** The one copy of each batch. */
+  private void fill(LocalBlock block, List<PendingAppend> frames, BlockHeader header) {
+    var buffer = block.buffer();
+    int at = BlockHeader.BYTES;
+    for (PendingAppend frame : frames) {
+      FrameHeader.write(
+          buffer,
+          at,
+          header.position() + at,
+          header.incarnation(),
+          frame.batch,
+          frame.openBytes,
+          crc);
+      frame.payloadOffset = at + FrameHeader.BYTES;
+      at += frame.frameBytes;
+    }
+    for (; at < header.lengthBytes(); at += Long.BYTES) {
+      buffer.putLong(at, 0);
+    }
+    header.write(buffer, crc);
+  }
+
+  private void completeWrites() {
+    int finished = 0;
+    for (BlockWrite write : inFlight) {
+      finished += write.finished && !write.counted ? 1 : 0;
+      write.counted |= write.finished;
+      if (write.finished && write.cause != null && failure == null) {
+        fail(write.cause);
+      }
+    }
+    writesOnDevice -= finished;
+    BlockWrite first = inFlight.peekFirst();
+    while (first != null && first.finished) {
+      inFlight.removeFirst();
+      if (failure == null) {
+        durableUpTo = first.endPosition;
+        deviceWrites.incrementAndGet();
+        writtenBytes.addAndGet(first.endPosition - first.block.position());
+        tellDurable(first);
+      }
+      first.block.release();
+      first = inFlight.peekFirst();
+    }
+  }
+
+  private void tellDurable(BlockWrite write) {
+    LocalBlock block = write.block;
+    for (PendingAppend frame : write.frames) {
+      int size = frame.batch.sizeBytes();
+      DurableFrame durable =
+          new DurableFrame(
+              block.position() + frame.payloadOffset, size, block.slice(frame.payloadOffset, size));
+      try {
+        frame.listener.onDurable(durable);
+      } catch (RuntimeException | Error e) {
+        faults.onFault(name(), e);
+      }
+    }
+  }
+
+  /** Ends the incarnation, once. */
+  private void fail(Throwable cause) {
+    if (failure != null) {
+      return;
+    }
+    WalException.Unavailable unavailable =
+        new WalException.Unavailable(
+            name() + " failed and accepts nothing more: " + cause.getMessage(), cause);
+    failure = unavailable;
+    segments.stop();
+    LOG.error("{} failed: its unacknowledged batches fail, and all later ones", name(), cause);
+    for (BlockWrite write : inFlight) {
+      write.frames.forEach(frame -> tellFailure(frame, unavailable));
+    }
+    waiting.drain().forEach(frame -> tellFailure(frame, unavailable));
+    takeArrivals();
+    faults.onFault(name(), cause);
+    wake();
+  }
+
+  private void tellFailure(PendingAppend append, WalException cause) {
+    try {
+      append.listener.onFailure(cause);
+    } catch (RuntimeException | Error e) {
+      faults.onFault(name(), e);
+    }
+  }
+
+  private void maybeStop() {
+    if (stopping && segments.isWaitingForSpace()) {
+      WalException.Unavailable closed =
+          new WalException.Unavailable(name() + " was closed while its disk was full");
+      waiting.drain().forEach(frame -> tellFailure(frame, closed));
+    }
+    boolean atRest = waiting.isEmpty() && inFlight.isEmpty() && !segments.isBusy();
+    if (!stopping || !atRest || stopped.isDone()) {
+      return;
+    }
+    if (failure == null && !stopBlockWritten) {
+      stopBlockWritten = true;
+      segments.stop();
+      if (segments.hasRoomNow(WalConfig.ALIGNMENT_BYTES)) {
+        writeBlock(List.of(), BlockHeader.FLAG_CLEAN_STOP);
+        return;
+      }
+    }
+    if (failure == null) {
+      failure = new WalException.Unavailable(name() + " is closed");
+    }
+    stopped.complete(null);
+  }
+
+  private String name() {
+    return "WAL " + writer.walId() + " incarnation " + writer.incarnation();
+  }
+
+  /** A block that the device has, or had. */
+  private static final class BlockWrite {
+    private final LocalBlock block;
+    private final List<PendingAppend> frames;
+    private final long endPosition;
+    private @Nullable IOException cause;
+    private volatile boolean finished;
+    private boolean counted;
+
+    BlockWrite(LocalBlock block, List<PendingAppend> frames, long endPosition) {
+      this.block = block;
+      this.frames = frames;
+      this.endPosition = endPosition;
+    }
+
+    /** On the device's thread. */
+    void finished(@Nullable IOException failure) {
+      cause = failure;
+      finished = true;
+    }
+  }
+}
