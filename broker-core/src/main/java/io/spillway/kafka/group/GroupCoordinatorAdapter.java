@@ -1,0 +1,345 @@
+package io.spillway.kafka.group;
+
+import io.spillway.kafka.metadata.KafkaImageSubscriber;
+import io.spillway.metadata.TopicConfigs;
+import io.spillway.partition.LocalPartitions;
+import io.spillway.partition.Partition;
+import io.spillway.request.RequestContext;
+import io.spillway.request.group.GroupService;
+import io.spillway.request.group.OffsetsTopic;
+import io.spillway.runtime.Scheduler;
+import io.spillway.runtime.Threads;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiFunction;
+import java.util.function.Consumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.CoordinatorNotAvailableException;
+import org.apache.kafka.common.errors.NotCoordinatorException;
+import org.apache.kafka.common.message.ConsumerGroupDescribeResponseData;
+import org.apache.kafka.common.message.ConsumerGroupHeartbeatRequestData;
+import org.apache.kafka.common.message.ConsumerGroupHeartbeatResponseData;
+import org.apache.kafka.common.message.DeleteGroupsResponseData.DeletableGroupResultCollection;
+import org.apache.kafka.common.message.DescribeGroupsResponseData;
+import org.apache.kafka.common.message.HeartbeatRequestData;
+import org.apache.kafka.common.message.HeartbeatResponseData;
+import org.apache.kafka.common.message.JoinGroupRequestData;
+import org.apache.kafka.common.message.JoinGroupResponseData;
+import org.apache.kafka.common.message.LeaveGroupRequestData;
+import org.apache.kafka.common.message.LeaveGroupResponseData;
+import org.apache.kafka.common.message.ListGroupsRequestData;
+import org.apache.kafka.common.message.ListGroupsResponseData;
+import org.apache.kafka.common.message.OffsetCommitRequestData;
+import org.apache.kafka.common.message.OffsetCommitResponseData;
+import org.apache.kafka.common.message.OffsetDeleteRequestData;
+import org.apache.kafka.common.message.OffsetDeleteResponseData;
+import org.apache.kafka.common.message.OffsetFetchRequestData.OffsetFetchRequestGroup;
+import org.apache.kafka.common.message.OffsetFetchResponseData.OffsetFetchResponseGroup;
+import org.apache.kafka.common.message.SyncGroupRequestData;
+import org.apache.kafka.common.message.SyncGroupResponseData;
+import org.apache.kafka.common.utils.internals.BufferSupplier;
+import org.apache.kafka.coordinator.group.GroupCoordinator;
+import org.apache.kafka.image.MetadataDelta;
+import org.apache.kafka.image.MetadataImage;
+import org.apache.kafka.server.authorizer.AuthorizableRequestContext;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Apache Kafka's group coordinator behind {@link GroupService}.
+ *
+ * <p>It is started by what first needs it - a request once there is an offsets topic, or the first
+ * offsets partition this broker leads - and off the caller's thread: a broker without groups loads
+ * nothing of it. Requests wait for the start; then the service itself says which groups are here.
+ *
+ * <p>Two schedulers, because a metadata change that deletes topics waits until their offsets are
+ * gone, and an election or a truncation may be what it waits for. Everything about leadership
+ * happens on one, starting and metadata on the other.
+ */
+final class GroupCoordinatorAdapter
+    implements GroupService,
+        LocalPartitions.LeadershipListener,
+        KafkaImageSubscriber,
+        AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(GroupCoordinatorAdapter.class);
+
+  private final int nodeId;
+  private final CoordinatorSettings settings;
+  private final LocalPartitions partitions;
+  private final TopicConfigs topicConfigs;
+  private final Threads threads;
+  private final Scheduler leadership;
+  private final Scheduler metadata;
+  private final LedPartitions led = new LedPartitions();
+
+  private final AtomicBoolean wanted = new AtomicBoolean();
+  private final CompletableFuture<GroupCoordinator> started = new CompletableFuture<>();
+  private volatile MetadataImage image = MetadataImage.EMPTY;
+  private volatile @Nullable RunningCoordinator running;
+  private volatile boolean closed;
+
+  /** Whether the service knows of the led partitions. Leadership scheduler only. */
+  private boolean electing;
+
+  GroupCoordinatorAdapter(
+      int nodeId,
+      CoordinatorSettings settings,
+      LocalPartitions partitions,
+      TopicConfigs topicConfigs,
+      Threads threads) {
+    this.nodeId = nodeId;
+    this.settings = settings;
+    this.partitions = partitions;
+    this.topicConfigs = topicConfigs;
+    this.threads = threads;
+    this.leadership = threads.newScheduler("groups");
+    this.metadata = threads.newScheduler("groups-metadata");
+  }
+
+  /** Whether the coordinator has been started and serves. */
+  boolean isRunning() {
+    return running != null && !closed;
+  }
+
+  // ---- start and end
+
+  private void want() {
+    if (!closed && wanted.compareAndSet(false, true)) {
+      metadata.execute(this::start);
+    }
+  }
+
+  private void start() {
+    if (closed) {
+      return;
+    }
+    long startNanos = threads.clock().nanoTime();
+    RunningCoordinator coordinator;
+    try {
+      coordinator =
+          RunningCoordinator.start(
+              nodeId, settings, led, partitions, topicConfigs, threads, leadership, image);
+    } catch (RuntimeException | Error e) {
+      started.completeExceptionally(
+          new CoordinatorNotAvailableException("the group coordinator did not start", e));
+      throw e;
+    }
+    synchronized (this) {
+      if (!closed) {
+        running = coordinator;
+      }
+    }
+    if (closed) {
+      coordinator.close();
+      return;
+    }
+    log.info(
+        "group coordinator started in {} ms",
+        (threads.clock().nanoTime() - startNanos) / 1_000_000);
+    leadership.execute(
+        () -> {
+          electing = true;
+          led.all().forEach(partition -> whileRunning(r -> r.elect(partition)));
+          started.complete(coordinator.service());
+        });
+  }
+
+  @Override
+  public void close() {
+    RunningCoordinator coordinator;
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      coordinator = running;
+    }
+    if (coordinator != null) {
+      coordinator.close();
+    }
+    led.all().forEach(LedPartition::release);
+    started.completeExceptionally(
+        new CoordinatorNotAvailableException("the group coordinator is stopping"));
+  }
+
+  /** The service refuses everything once it is shut down; that is no fault. */
+  private void whileRunning(Consumer<RunningCoordinator> action) {
+    RunningCoordinator coordinator = running;
+    if (coordinator == null || closed) {
+      return;
+    }
+    try {
+      action.accept(coordinator);
+    } catch (RuntimeException e) {
+      if (!closed) {
+        throw e;
+      }
+    }
+  }
+
+  // ---- metadata
+
+  @Override
+  public void onImage(MetadataDelta delta, MetadataImage newImage) {
+    image = newImage;
+    if (wanted.get() && !closed) {
+      metadata.execute(() -> whileRunning(r -> r.onImage(delta, newImage)));
+    }
+  }
+
+  // ---- leadership
+
+  @Override
+  public void onLeader(Partition partition) {
+    if (closed || !partition.topicPartition().topic().equals(OffsetsTopic.NAME)) {
+      return;
+    }
+    LedPartition elected = new LedPartition(partition, this::onTruncated);
+    leadership.execute(() -> elect(elected));
+    want();
+  }
+
+  private void elect(LedPartition elected) {
+    LedPartition before = led.put(elected);
+    if (before != null) {
+      resign(before);
+    }
+    if (electing) {
+      whileRunning(r -> r.elect(elected));
+    }
+  }
+
+  @Override
+  public void onResigned(TopicPartition tp, boolean deleted) {
+    if (closed || !tp.topic().equals(OffsetsTopic.NAME)) {
+      return;
+    }
+    leadership.execute(
+        () -> {
+          LedPartition before = led.remove(tp);
+          if (before != null) {
+            resign(before);
+          }
+        });
+  }
+
+  private void resign(LedPartition before) {
+    before.release();
+    if (electing) {
+      whileRunning(r -> r.resign(before));
+    }
+  }
+
+  /** P30: what the coordinator holds in memory may be void; it starts over from what is durable. */
+  private void onTruncated(LedPartition truncated) {
+    if (closed) {
+      return;
+    }
+    leadership.execute(
+        () -> {
+          if (electing && led.holds(truncated)) {
+            log.warn("{} was truncated: loading its groups again", truncated.topicPartition());
+            whileRunning(r -> r.resign(truncated));
+            whileRunning(r -> r.elect(truncated));
+          }
+        });
+  }
+
+  // ---- requests
+
+  private <T> CompletableFuture<T> ask(
+      RequestContext context,
+      BiFunction<GroupCoordinator, AuthorizableRequestContext, CompletableFuture<T>> question) {
+    if (!wanted.get()) {
+      if (image.topics().getTopic(OffsetsTopic.NAME) == null) {
+        return CompletableFuture.failedFuture(
+            new NotCoordinatorException("there is no " + OffsetsTopic.NAME + " topic yet"));
+      }
+      want();
+    }
+    CallerContext caller = new CallerContext(context);
+    return started.thenCompose(coordinator -> question.apply(coordinator, caller));
+  }
+
+  @Override
+  public CompletableFuture<JoinGroupResponseData> joinGroup(
+      RequestContext context, JoinGroupRequestData request) {
+    return ask(context, (groups, as) -> groups.joinGroup(as, request, BufferSupplier.NO_CACHING));
+  }
+
+  @Override
+  public CompletableFuture<SyncGroupResponseData> syncGroup(
+      RequestContext context, SyncGroupRequestData request) {
+    return ask(context, (groups, as) -> groups.syncGroup(as, request, BufferSupplier.NO_CACHING));
+  }
+
+  @Override
+  public CompletableFuture<HeartbeatResponseData> heartbeat(
+      RequestContext context, HeartbeatRequestData request) {
+    return ask(context, (groups, as) -> groups.heartbeat(as, request));
+  }
+
+  @Override
+  public CompletableFuture<LeaveGroupResponseData> leaveGroup(
+      RequestContext context, LeaveGroupRequestData request) {
+    return ask(context, (groups, as) -> groups.leaveGroup(as, request));
+  }
+
+  @Override
+  public CompletableFuture<ConsumerGroupHeartbeatResponseData> consumerGroupHeartbeat(
+      RequestContext context, ConsumerGroupHeartbeatRequestData request) {
+    return ask(context, (groups, as) -> groups.consumerGroupHeartbeat(as, request));
+  }
+
+  @Override
+  public CompletableFuture<List<ConsumerGroupDescribeResponseData.DescribedGroup>>
+      describeConsumerGroups(RequestContext context, List<String> groupIds) {
+    return ask(context, (groups, as) -> groups.consumerGroupDescribe(as, groupIds));
+  }
+
+  @Override
+  public CompletableFuture<OffsetCommitResponseData> commitOffsets(
+      RequestContext context, OffsetCommitRequestData request) {
+    return ask(
+        context, (groups, as) -> groups.commitOffsets(as, request, BufferSupplier.NO_CACHING));
+  }
+
+  @Override
+  public CompletableFuture<OffsetFetchResponseGroup> fetchOffsets(
+      RequestContext context, OffsetFetchRequestGroup request, boolean requireStable) {
+    return ask(context, (groups, as) -> groups.fetchOffsets(as, request, requireStable));
+  }
+
+  @Override
+  public CompletableFuture<OffsetDeleteResponseData> deleteOffsets(
+      RequestContext context, OffsetDeleteRequestData request) {
+    return ask(
+        context, (groups, as) -> groups.deleteOffsets(as, request, BufferSupplier.NO_CACHING));
+  }
+
+  /** Without an offsets topic there are no groups, which is an answer and no error. */
+  @Override
+  public CompletableFuture<ListGroupsResponseData> listGroups(
+      RequestContext context, ListGroupsRequestData request) {
+    if (!wanted.get() && image.topics().getTopic(OffsetsTopic.NAME) == null) {
+      return CompletableFuture.completedFuture(new ListGroupsResponseData());
+    }
+    return ask(context, (groups, as) -> groups.listGroups(as, request));
+  }
+
+  @Override
+  public CompletableFuture<List<DescribeGroupsResponseData.DescribedGroup>> describeGroups(
+      RequestContext context, List<String> groupIds) {
+    return ask(context, (groups, as) -> groups.describeGroups(as, groupIds));
+  }
+
+  @Override
+  public CompletableFuture<DeletableGroupResultCollection> deleteGroups(
+      RequestContext context, List<String> groupIds) {
+    return ask(
+        context, (groups, as) -> groups.deleteGroups(as, groupIds, BufferSupplier.NO_CACHING));
+  }
+}

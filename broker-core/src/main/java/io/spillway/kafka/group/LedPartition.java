@@ -1,0 +1,59 @@
+package io.spillway.kafka.group;
+
+import io.spillway.partition.Partition;
+import io.spillway.partition.Partition.HighWatermarkListener;
+import java.util.function.Consumer;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * An offsets partition during one leadership of this broker.
+ *
+ * <p>After a truncation (P30) the coordinator's state holds records that are void. It is unloaded
+ * and loaded again; in between nothing that it makes of such state may be appended.
+ */
+final class LedPartition implements HighWatermarkListener {
+
+  private final Partition partition;
+  private final Consumer<LedPartition> truncated;
+  private volatile boolean voided;
+
+  /**
+   * @param truncated told of truncations, on the partition's thread
+   */
+  LedPartition(Partition partition, Consumer<LedPartition> truncated) {
+    this.partition = partition;
+    this.truncated = truncated;
+    partition.addHighWatermarkListener(this);
+  }
+
+  Partition partition() {
+    return partition;
+  }
+
+  TopicPartition topicPartition() {
+    return partition.topicPartition();
+  }
+
+  /** Whether what the coordinator holds in memory may contain void records. */
+  boolean voided() {
+    return voided;
+  }
+
+  /** A load begins: it sees the partition as it is after any truncation so far. */
+  void onLoadStart() {
+    voided = false;
+  }
+
+  void release() {
+    partition.removeHighWatermarkListener(this);
+  }
+
+  @Override
+  public void onHighWatermark(TopicPartition tp, long highWatermark) {}
+
+  @Override
+  public void onTruncated(TopicPartition tp, long endOffset) {
+    voided = true;
+    truncated.accept(this);
+  }
+}

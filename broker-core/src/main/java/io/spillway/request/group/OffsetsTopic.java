@@ -1,0 +1,22 @@
+package io.spillway.request.group;
+
+import java.util.Map;
+import org.apache.kafka.common.internals.Topic;
+import org.apache.kafka.common.utils.Utils;
+
+/**
+ * The topic that holds groups and their offsets, as the broker creates it when it is first needed.
+ *
+ * @param partitions {@code offsets.topic.num.partitions}
+ * @param replicationFactor {@code offsets.topic.replication.factor}
+ * @param configs topic settings, as Kafka spells them
+ */
+public record OffsetsTopic(int partitions, short replicationFactor, Map<String, String> configs) {
+
+  public static final String NAME = Topic.GROUP_METADATA_TOPIC_NAME;
+
+  /** The partition whose leader coordinates the group, of an offsets topic of that size. */
+  public static int partitionOf(String groupId, int partitions) {
+    return Utils.abs(groupId.hashCode()) % partitions;
+  }
+}

@@ -1,0 +1,22 @@
+package io.spillway.request.group;
+
+import io.spillway.request.Exchange;
+import java.util.concurrent.CompletableFuture;
+import org.apache.kafka.common.protocol.ApiMessage;
+
+/** Answers an exchange with what a future comes to. */
+final class Replies {
+
+  private Replies() {}
+
+  static void send(Exchange exchange, CompletableFuture<? extends ApiMessage> answer) {
+    answer.whenComplete(
+        (response, error) -> {
+          if (error != null) {
+            exchange.fail(error);
+          } else {
+            exchange.reply(response);
+          }
+        });
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.kafka.group;
+
+import org.jspecify.annotations.NullMarked;
