@@ -1,0 +1,19 @@
+package io.spillway.partition;
+
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A client's batch for one partition.
+ *
+ * @param records what the request holds; patched in place, read until the callback is told
+ * @param requestVersion of the produce request
+ * @param clientId for traffic figures
+ * @param clientKey whose turn it is in the WAL, not 0
+ */
+public record ProduceBatch(
+    @Nullable ByteBuffer records,
+    short requestVersion,
+    String clientId,
+    long clientKey,
+    ProduceCallback callback) {}
