@@ -8,7 +8,9 @@ import org.jspecify.annotations.Nullable;
  * One request, waiting for its answer.
  *
  * <p>Records in the body are slices of the received frame: they stay valid until the request is
- * answered, not longer.
+ * answered or {@link #releaseRecords} is called, not longer. Every request is answered exactly once
+ * by {@link #reply}, {@link #replyNothing} or {@link #close}, also when its connection is gone:
+ * only that frees the frame.
  */
 public interface KafkaRequest {
 
@@ -26,11 +28,17 @@ public interface KafkaRequest {
   /** The parsed request data, e.g. {@code ProduceRequestData}. */
   ApiMessage body();
 
-  /** Bytes of the whole frame. */
+  /** Bytes of the frame, without its length prefix. */
   int sizeBytes();
 
   /** When the frame was complete, by the injected clock. */
   long receivedNanos();
+
+  /**
+   * Frees the frame before the answer: what was needed of the body's records has been copied. The
+   * records must not be touched again. Any thread; idempotent.
+   */
+  default void releaseRecords() {}
 
   /**
    * Answers. Any thread; once. The response leaves after those of earlier requests of the
@@ -38,7 +46,9 @@ public interface KafkaRequest {
    *
    * @param response e.g. {@code FetchResponseData}; records in it may be {@link
    *     io.spillway.protocol.codec.RecordSlices}
-   * @param release run when the response's bytes have left, or never will
+   * @param release run exactly once, on any thread, when the response's bytes have left, or never
+   *     will
+   * @throws IllegalStateException when the request was answered before; {@code release} has run
    */
   void reply(ApiMessage response, Runnable release);
 

@@ -1,0 +1,679 @@
+package io.spillway.protocol.server;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.util.concurrent.EventExecutor;
+import io.spillway.protocol.codec.DecodedRequest;
+import io.spillway.protocol.codec.DecodedRequest.Malformed;
+import io.spillway.protocol.codec.DecodedRequest.NotServed;
+import io.spillway.protocol.codec.DecodedRequest.Served;
+import io.spillway.protocol.codec.DecodedRequest.UnknownApiVersions;
+import io.spillway.protocol.frame.Frame;
+import io.spillway.protocol.frame.FrameFault;
+import io.spillway.protocol.frame.FrameLimits;
+import io.spillway.protocol.frame.FrameReceiver;
+import io.spillway.protocol.frame.InflightBudget;
+import io.spillway.protocol.frame.ReadGate;
+import io.spillway.protocol.frame.ReadPause;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Pattern;
+import org.apache.kafka.common.message.ApiVersionsRequestData;
+import org.apache.kafka.common.message.ApiVersionsResponseData;
+import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.protocol.ApiMessage;
+import org.apache.kafka.common.protocol.Errors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One client: which of its requests may be handed over, and in which order answers leave.
+ *
+ * <p>Frames wait in {@code waiting} until it is their turn. Produce requests are handed over while
+ * only produce requests are in flight, up to a bound; any other request is a barrier, handed over
+ * when nothing is in flight, and nothing passes it. Nothing is handed over while the peer leaves
+ * too many bytes of earlier responses unread, or is muted. Answers become ready in any order and
+ * leave in the order of {@code inFlight}.
+ *
+ * <p>All state belongs to the event loop, except where it says otherwise. What bounds memory: the
+ * budget pays for frames; at most {@code maxBufferedRequests} wait; unsent bytes stay below the
+ * high-water mark and the responses of what was in flight when it was reached.
+ */
+final class Connection extends ChannelInboundHandlerAdapter
+    implements ConnectionInfo, FrameReceiver.Sink {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
+
+  /** Above this a parsed request keeps its frame's budget until it is answered. */
+  private static final int EARLY_RELEASE_MAX_BYTES = 64 * 1024;
+
+  /** KIP-511. */
+  private static final Pattern SOFTWARE =
+      Pattern.compile("[a-zA-Z0-9](?:[a-zA-Z0-9\\-.]*[a-zA-Z0-9])?");
+
+  private static final int MAX_SOFTWARE_CHARS = 256;
+
+  private final KafkaServer.Serving serving;
+  private final ServerLimits limits;
+  private final Channel channel;
+  private final String id;
+  private final String listener;
+  private final InetSocketAddress remoteAddress;
+  private final InetSocketAddress localAddress;
+  private final ReadGate gate;
+  private final FrameReceiver receiver;
+  private final ArrayDeque<Frame> waiting = new ArrayDeque<>();
+  private final ArrayDeque<PendingRequest> inFlight = new ArrayDeque<>();
+  private final AtomicBoolean pumpScheduled = new AtomicBoolean();
+
+  private InflightBudget.Account account;
+  private volatile String softwareName = "";
+  private volatile String softwareVersion = "";
+  private volatile @Nullable Object attachment;
+  private volatile boolean closed;
+
+  private boolean pumping;
+  private boolean unflushed;
+  private boolean finishing;
+  private boolean lastWriteQueued;
+  private boolean barrierInFlight;
+  private @Nullable CloseReason closeReason;
+  private long mutedUntilNanos;
+
+  private long activeNanos;
+  private long seenReceivedBytes;
+  private long seenWriteProgress;
+  private long writeProgressNanos;
+
+  Connection(KafkaServer.Serving serving, Channel channel, String listener, String id) {
+    this.serving = serving;
+    this.limits = serving.limits();
+    this.channel = channel;
+    this.listener = listener;
+    this.id = id;
+    this.remoteAddress = (InetSocketAddress) channel.remoteAddress();
+    this.localAddress = (InetSocketAddress) channel.localAddress();
+    this.account = serving.budget().open(accountOf(null));
+    this.gate = new ReadGate(channel.config(), serving.counters()::onPause);
+    FrameLimits frameLimits =
+        new FrameLimits(
+            limits.maxRequestBytes(),
+            limits.frameTimeout().toNanos(),
+            limits.progressWindow().toNanos(),
+            limits.minProgressBytes());
+    this.receiver =
+        new FrameReceiver(
+            serving.allocator(), frameLimits, serving.budget(), serving.clock(), gate, this);
+    this.activeNanos = serving.clock().nanoTime();
+    this.writeProgressNanos = activeNanos;
+  }
+
+  boolean isOn(EventExecutor loop) {
+    return channel.eventLoop() == loop;
+  }
+
+  /** To be the first handler, and the receive allocator of the channel. */
+  FrameReceiver receiver() {
+    return receiver;
+  }
+
+  // ---- ConnectionInfo: any thread
+
+  @Override
+  public String id() {
+    return id;
+  }
+
+  @Override
+  public String listener() {
+    return listener;
+  }
+
+  @Override
+  public InetSocketAddress remoteAddress() {
+    return remoteAddress;
+  }
+
+  @Override
+  public InetSocketAddress localAddress() {
+    return localAddress;
+  }
+
+  @Override
+  public String clientSoftwareName() {
+    return softwareName;
+  }
+
+  @Override
+  public String clientSoftwareVersion() {
+    return softwareVersion;
+  }
+
+  @Override
+  public @Nullable Object attachment() {
+    return attachment;
+  }
+
+  @Override
+  public void attach(@Nullable Object attachment) {
+    this.attachment = attachment;
+  }
+
+  @Override
+  public void execute(Runnable task) {
+    executeOnLoop(
+        () -> {
+          if (!closed) {
+            runGuarded(task);
+          }
+        });
+  }
+
+  @Override
+  public boolean isOpen() {
+    return !closed;
+  }
+
+  @Override
+  public void close(String reason) {
+    executeOnLoop(() -> closeNow(CloseReason.HANDLER, reason));
+  }
+
+  /** Any thread. False when the loop is gone, and with it every connection. */
+  private boolean executeOnLoop(Runnable task) {
+    try {
+      channel.eventLoop().execute(task);
+      return true;
+    } catch (RejectedExecutionException e) {
+      return false;
+    }
+  }
+
+  /** Any thread. Somebody else's code must not take the connection's bookkeeping down with it. */
+  void runGuarded(Runnable task) {
+    try {
+      task.run();
+    } catch (RuntimeException | Error e) {
+      LOG.error("a callback failed [connection={}]", id, e);
+    }
+  }
+
+  /** Any thread: the request's answer is ready. */
+  void onAnswered(PendingRequest request) {
+    serving.counters().answered.increment();
+    if (closed) {
+      request.finish();
+    } else if (channel.eventLoop().inEventLoop()) {
+      pump();
+    } else if (pumpScheduled.compareAndSet(false, true) && !executeOnLoop(this::scheduledPump)) {
+      request.finish();
+    }
+  }
+
+  private void scheduledPump() {
+    pumpScheduled.set(false);
+    pump();
+  }
+
+  // ---- incoming
+
+  @Override
+  public InflightBudget.Account account() {
+    return account;
+  }
+
+  @Override
+  public void onBytes(int count) {
+    serving.counters().bytesIn.add(count);
+  }
+
+  @Override
+  public void onFrame(Frame frame) {
+    if (closed || finishing) {
+      frame.release();
+      return;
+    }
+    waiting.add(frame);
+    pump();
+  }
+
+  @Override
+  public void onFault(FrameFault fault, String detail) {
+    closeNow(CloseReason.of(fault), detail);
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext context, Object message) {
+    throw new IllegalStateException("the receiver lets nothing through");
+  }
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext context) {
+    flush();
+  }
+
+  private void flush() {
+    if (unflushed) {
+      unflushed = false;
+      channel.flush();
+    }
+  }
+
+  @Override
+  public void channelWritabilityChanged(ChannelHandlerContext context) {
+    pump();
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+    if (cause instanceof IOException) {
+      closeNow(CloseReason.PEER, String.valueOf(cause.getMessage()));
+    } else if (cause instanceof OutOfMemoryError) {
+      closeNow(CloseReason.OUT_OF_MEMORY, String.valueOf(cause.getMessage()));
+    } else {
+      LOG.error("connection failed [connection={}]", id, cause);
+      closeNow(CloseReason.INTERNAL_ERROR, cause.toString());
+    }
+  }
+
+  // ---- the pump: answers out, then requests in, until neither moves
+
+  private void pump() {
+    if (pumping || closed) {
+      return; // the loop below goes on
+    }
+    pumping = true;
+    try {
+      boolean moved = true;
+      while (moved && !closed) {
+        moved = writeAnswered();
+        moved |= handOverNext();
+      }
+    } finally {
+      pumping = false;
+    }
+    if (!closed) {
+      if (!receiver.isReading()) {
+        flush();
+      }
+      adjustGate();
+      finishIfDone();
+    }
+  }
+
+  private void adjustGate() {
+    if (channel.isWritable()) {
+      gate.resume(ReadPause.UNWRITABLE);
+    } else {
+      gate.pause(ReadPause.UNWRITABLE);
+    }
+    if (waiting.size() < limits.maxBufferedRequests()) {
+      gate.resume(ReadPause.BUFFERED);
+    } else {
+      gate.pause(ReadPause.BUFFERED);
+    }
+  }
+
+  private boolean handOverNext() {
+    Frame next = waiting.peek();
+    if (next == null || finishing || isMuted() || !channel.isWritable() || !isTurnOf(next)) {
+      return false;
+    }
+    waiting.remove();
+    handOver(next);
+    return true;
+  }
+
+  private boolean isTurnOf(Frame frame) {
+    if (frame.apiKey() == ApiKeys.PRODUCE.id) {
+      return !barrierInFlight && inFlight.size() < limits.maxPipelinedProduces();
+    }
+    return inFlight.isEmpty();
+  }
+
+  private void handOver(Frame frame) {
+    DecodedRequest decoded = serving.decoder().decode(frame.bytes());
+    if (decoded instanceof Served served) {
+      learnFrom(served);
+      PendingRequest request = accept(frame, served);
+      serving.counters().requests.increment();
+      try {
+        serving.handler().handle(request);
+      } catch (RuntimeException | Error e) {
+        LOG.error("handling {} failed [connection={}]", served.api(), id, e);
+        request.close("handling " + served.api() + " failed");
+      }
+    } else if (decoded instanceof UnknownApiVersions asked) {
+      answerUnknownApiVersions(frame, asked);
+    } else {
+      frame.release();
+      refuse(decoded);
+    }
+  }
+
+  private PendingRequest accept(Frame frame, Served served) {
+    PendingRequest request = new PendingRequest(this, frame, served);
+    inFlight.add(request);
+    barrierInFlight = !request.isProduce();
+    boolean keepsSlices = served.api().requiresDelayedAllocation;
+    if (!keepsSlices && frame.sizeBytes() <= EARLY_RELEASE_MAX_BYTES) {
+      frame.release();
+    }
+    return request;
+  }
+
+  /** KIP-35: a client that is ahead of us learns what we serve, in the version everyone reads. */
+  private void answerUnknownApiVersions(Frame frame, UnknownApiVersions asked) {
+    ApiVersionsRequestData none = new ApiVersionsRequestData();
+    Served asV0 =
+        new Served(ApiKeys.API_VERSIONS, (short) 0, asked.correlationId(), asked.clientId(), none);
+    PendingRequest request = accept(frame, asV0);
+    serving.counters().requests.increment();
+    request.reply(
+        new ApiVersionsResponseData()
+            .setErrorCode(Errors.UNSUPPORTED_VERSION.code())
+            .setApiKeys(serving.apis().toApiVersions()));
+  }
+
+  private void refuse(DecodedRequest decoded) {
+    if (decoded instanceof NotServed request) {
+      closeNow(
+          CloseReason.NOT_SERVED,
+          "request not served: "
+              + describe(request.apiKey(), request.version(), request.clientId()));
+    } else if (decoded instanceof Malformed request) {
+      closeNow(
+          CloseReason.MALFORMED_REQUEST,
+          "request not readable: "
+              + describe(request.apiKey(), request.version(), request.clientId())
+              + ": "
+              + request.cause());
+    }
+  }
+
+  private String describe(short apiKey, short version, @Nullable String clientId) {
+    String name = ApiKeys.hasId(apiKey) ? " (" + ApiKeys.forId(apiKey).name + ")" : "";
+    return "api key "
+        + apiKey
+        + name
+        + " version "
+        + version
+        + " client id "
+        + printable(clientId)
+        + (softwareName.isEmpty() ? "" : " software " + softwareName + "/" + softwareVersion);
+  }
+
+  /** What a client calls itself may be anything; a log line stays a line. */
+  private static String printable(@Nullable String text) {
+    if (text == null) {
+      return "(none)";
+    }
+    StringBuilder out = new StringBuilder();
+    text.codePoints()
+        .limit(100)
+        .forEach(c -> out.appendCodePoint(Character.isISOControl(c) ? '?' : c));
+    return out.toString();
+  }
+
+  private void learnFrom(Served served) {
+    String wanted = accountOf(served.clientId());
+    if (!wanted.equals(account.client())) {
+      account.close();
+      account = serving.budget().open(wanted);
+    }
+    if (served.body() instanceof ApiVersionsRequestData versions && served.version() >= 3) {
+      if (isSoftware(versions.clientSoftwareName())
+          && isSoftware(versions.clientSoftwareVersion())) {
+        softwareName = versions.clientSoftwareName();
+        softwareVersion = versions.clientSoftwareVersion();
+      }
+    }
+  }
+
+  private static boolean isSoftware(String text) {
+    return text.length() <= MAX_SOFTWARE_CHARS && SOFTWARE.matcher(text).matches();
+  }
+
+  /** Clients that gave no name yet share what their address gets. */
+  private String accountOf(@Nullable String clientId) {
+    return clientId == null || clientId.isEmpty()
+        ? "@" + remoteAddress.getAddress().getHostAddress()
+        : clientId;
+  }
+
+  // ---- outgoing
+
+  private boolean writeAnswered() {
+    boolean moved = false;
+    PendingRequest head = inFlight.peek();
+    while (head != null && head.isAnswered() && !closed) {
+      inFlight.remove();
+      moved = true;
+      if (inFlight.isEmpty()) {
+        barrierInFlight = false;
+      }
+      if (head.muteNanos() > 0) {
+        mute(head.muteNanos());
+      }
+      ApiMessage response = head.response();
+      if (response == null) {
+        head.finish();
+      } else {
+        write(head, response);
+      }
+      head = inFlight.peek();
+    }
+    return moved;
+  }
+
+  private void write(PendingRequest request, ApiMessage response) {
+    List<ByteBuf> parts;
+    try {
+      parts =
+          serving
+              .encoder()
+              .encode(request.apiKey(), request.apiVersion(), request.correlationId(), response);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      LOG.error(
+          "response cannot be sent [api={} version={} connection={}]",
+          request.apiKey(),
+          request.apiVersion(),
+          id,
+          e);
+      request.finish();
+      closeNow(CloseReason.INTERNAL_ERROR, "response cannot be sent");
+      return;
+    }
+    unflushed = true;
+    int last = parts.size() - 1;
+    for (int i = 0; i < last; i++) {
+      channel.write(parts.get(i), channel.voidPromise());
+    }
+    long bytes = 0;
+    for (ByteBuf part : parts) {
+      bytes += part.readableBytes();
+    }
+    long size = bytes;
+    channel
+        .write(parts.get(last))
+        .addListener(
+            written -> {
+              if (written.isSuccess()) {
+                serving.counters().bytesOut.add(size);
+              }
+              request.finish();
+            });
+  }
+
+  // ---- KIP-219
+
+  private boolean isMuted() {
+    return gate.isPausedBy(ReadPause.MUTED);
+  }
+
+  private void mute(long durationNanos) {
+    long until = serving.clock().nanoTime() + durationNanos;
+    if (isMuted() && mutedUntilNanos - until >= 0) {
+      return;
+    }
+    boolean waker = isMuted();
+    mutedUntilNanos = until;
+    gate.pause(ReadPause.MUTED);
+    if (!waker) {
+      unmuteAfter(durationNanos);
+    }
+  }
+
+  private void unmuteAfter(long nanos) {
+    channel.eventLoop().schedule(this::unmuteIfDue, nanos, TimeUnit.NANOSECONDS);
+  }
+
+  private void unmuteIfDue() {
+    if (closed) {
+      return;
+    }
+    long left = mutedUntilNanos - serving.clock().nanoTime();
+    if (left > 0) {
+      unmuteAfter(left);
+    } else {
+      gate.resume(ReadPause.MUTED);
+      pump();
+    }
+  }
+
+  // ---- the end
+
+  /** Hands nothing more over, and closes when what is in flight was answered and sent. */
+  void finishAndClose() {
+    if (closed || finishing) {
+      return;
+    }
+    finishing = true;
+    closeReason = CloseReason.SHUTDOWN;
+    gate.pause(ReadPause.CLOSING);
+    receiver.stop();
+    dropWaiting();
+    finishIfDone();
+  }
+
+  private void finishIfDone() {
+    if (finishing && inFlight.isEmpty() && !lastWriteQueued) {
+      lastWriteQueued = true;
+      channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+    }
+  }
+
+  void closeNow(CloseReason reason, String detail) {
+    if (closed) {
+      return;
+    }
+    if (closeReason == null) {
+      closeReason = reason;
+    }
+    long suppressed = reason.isLogged() ? serving.logs().pass(reason) : LogLimiter.SUPPRESSED;
+    if (suppressed != LogLimiter.SUPPRESSED) {
+      LOG.warn(
+          "closing connection: {} [connection={} listener={} remote={} reason={} alsoHeldBack={}]",
+          detail,
+          id,
+          listener,
+          remoteAddress,
+          reason,
+          suppressed);
+    } else {
+      LOG.debug("closing connection: {} [connection={} reason={}]", detail, id, reason);
+    }
+    channel.close();
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext context) {
+    if (closed) {
+      return;
+    }
+    CloseReason reason = closeReason == null ? CloseReason.PEER : closeReason;
+    if (reason == CloseReason.PEER) {
+      handOverOrphans();
+    }
+    closed = true;
+    dropWaiting();
+    for (PendingRequest request : inFlight) {
+      if (request.isAnswered()) {
+        request.finish();
+      }
+    }
+    inFlight.clear();
+    account.close();
+    serving.counters().onClosed(reason);
+    serving.onClosed(this);
+    runGuarded(() -> serving.handler().onDisconnect(this));
+  }
+
+  /**
+   * A producer may send with {@code acks=0} and close: what it sent in whole is still appended,
+   * though nobody hears of it.
+   */
+  private void handOverOrphans() {
+    pumping = true; // answers have nowhere to go
+    while (!barrierInFlight
+        && (closeReason == null || closeReason == CloseReason.PEER)
+        && !waiting.isEmpty()
+        && waiting.element().apiKey() == ApiKeys.PRODUCE.id) {
+      handOver(waiting.remove());
+    }
+  }
+
+  private void dropWaiting() {
+    waiting.forEach(Frame::release);
+    waiting.clear();
+  }
+
+  // ---- now and then
+
+  /** Judges timeouts. */
+  void sweep(long nowNanos) {
+    if (closed) {
+      return;
+    }
+    receiver.checkProgress(nowNanos);
+    if (!closed && channel.isActive()) {
+      checkWriteProgress(nowNanos);
+      checkIdle(nowNanos);
+    }
+  }
+
+  private void checkWriteProgress(long nowNanos) {
+    ChannelOutboundBuffer outbound = channel.unsafe().outboundBuffer();
+    long unsent = outbound == null ? 0 : outbound.totalPendingWriteBytes();
+    long progress = outbound == null ? 0 : outbound.currentProgress() - unsent;
+    if (unsent == 0 || progress != seenWriteProgress) {
+      seenWriteProgress = progress;
+      writeProgressNanos = nowNanos;
+    } else if (nowNanos - writeProgressNanos >= limits.writeTimeout().toNanos()) {
+      closeNow(
+          CloseReason.SLOW_READER,
+          "the client took no byte of its responses for " + limits.writeTimeout());
+    }
+  }
+
+  private void checkIdle(long nowNanos) {
+    boolean busy = !inFlight.isEmpty() || !waiting.isEmpty() || receiver.isMidFrame() || isMuted();
+    if (busy || receiver.receivedBytes() != seenReceivedBytes) {
+      seenReceivedBytes = receiver.receivedBytes();
+      activeNanos = nowNanos;
+    } else if (nowNanos - activeNanos >= limits.idleTimeout().toNanos()) {
+      closeNow(CloseReason.IDLE, "idle for " + limits.idleTimeout());
+    }
+  }
+}
