@@ -363,13 +363,11 @@ final class Connection extends ChannelInboundHandlerAdapter
   }
 
   private PendingRequest accept(Frame frame, Served served) {
-    PendingRequest request = new PendingRequest(this, frame, served);
+    boolean keepsSlices = served.api().requiresDelayedAllocation;
+    boolean holdsFrame = keepsSlices || frame.sizeBytes() > EARLY_RELEASE_MAX_BYTES;
+    PendingRequest request = new PendingRequest(this, frame, served, holdsFrame);
     inFlight.add(request);
     barrierInFlight = !request.isProduce();
-    boolean keepsSlices = served.api().requiresDelayedAllocation;
-    if (!keepsSlices && frame.sizeBytes() <= EARLY_RELEASE_MAX_BYTES) {
-      frame.release();
-    }
     return request;
   }
 

@@ -8,9 +8,9 @@ import org.jspecify.annotations.Nullable;
  * One request, waiting for its answer.
  *
  * <p>Records in the body are slices of the received frame: they stay valid until the request is
- * answered or {@link #releaseRecords} is called, not longer. Every request is answered exactly once
- * by {@link #reply}, {@link #replyNothing} or {@link #close}, also when its connection is gone:
- * only that frees the frame.
+ * answered, and longer only with {@link #retain}. Every request is answered exactly once by {@link
+ * #reply}, {@link #replyNothing} or {@link #close}, also when its connection is gone: only that
+ * frees the frame.
  */
 public interface KafkaRequest {
 
@@ -33,12 +33,6 @@ public interface KafkaRequest {
 
   /** When the frame was complete, by the injected clock. */
   long receivedNanos();
-
-  /**
-   * Frees the frame before the answer: what was needed of the body's records has been copied. The
-   * records must not be touched again. Any thread; idempotent.
-   */
-  default void releaseRecords() {}
 
   /**
    * Answers. Any thread; once. The response leaves after those of earlier requests of the

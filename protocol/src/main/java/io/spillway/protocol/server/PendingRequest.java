@@ -34,16 +34,26 @@ final class PendingRequest implements KafkaRequest {
   private final Connection connection;
   private final Frame frame;
   private final DecodedRequest.Served decoded;
+  private final boolean holdsFrame;
   private volatile int state = OPEN;
   private volatile @Nullable Runnable release;
   private @Nullable ApiMessage response;
   private volatile long muteNanos;
 
-  /** Takes over the frame. */
-  PendingRequest(Connection connection, Frame frame, DecodedRequest.Served decoded) {
+  /**
+   * Takes over the frame.
+   *
+   * @param holdsFrame whether to keep it until the answer; else it is freed here
+   */
+  PendingRequest(
+      Connection connection, Frame frame, DecodedRequest.Served decoded, boolean holdsFrame) {
     this.connection = connection;
     this.frame = frame;
     this.decoded = decoded;
+    this.holdsFrame = holdsFrame;
+    if (!holdsFrame) {
+      frame.release();
+    }
   }
 
   boolean isProduce() {
@@ -114,8 +124,8 @@ final class PendingRequest implements KafkaRequest {
   }
 
   @Override
-  public void releaseRecords() {
-    frame.release();
+  public Runnable retain() {
+    return holdsFrame ? frame.retain() : () -> {};
   }
 
   @Override
@@ -152,7 +162,9 @@ final class PendingRequest implements KafkaRequest {
     this.response = response;
     this.release = release;
     state = ANSWERED;
-    frame.release();
+    if (holdsFrame) {
+      frame.release();
+    }
     connection.onAnswered(this);
   }
 
