@@ -1,0 +1,132 @@
+package io.spillway.engine;
+
+import java.util.concurrent.TimeUnit;
+
+/**
+ * What storage may use, and when it uploads.
+ *
+ * @param nodeId of this broker
+ * @param uploadBytes an upload begins when as many bytes wait in the WAL
+ * @param uploadIntervalMs or when the oldest has waited as long
+ * @param walFillUploadPercent or when the WAL is as full
+ * @param uploadBufferBytes memory that uploads may hold
+ * @param tailCacheBytes memory for the newest WAL blocks: tail reads and uploads
+ * @param blockCacheBytes memory for blocks of objects: catch-up reads
+ * @param indexCacheBytes memory for indexes of objects
+ * @param readBufferBytes memory for blocks on their way from the store or the WAL
+ * @param maxReadAheadBytes how much one read of a sequential reader may get at a time
+ * @param readThreads that check and cut what was read
+ * @param drainPollMs how often to look whether a stream's previous writer has been drained
+ * @param sweepIntervalMs how often to look for orphaned objects, as long as there are uploads; an
+ *     object has to be seen unreferenced twice, so this is also the least grace it gets
+ */
+public record EngineConfig(
+    int nodeId,
+    long uploadBytes,
+    long uploadIntervalMs,
+    int walFillUploadPercent,
+    long uploadBufferBytes,
+    long tailCacheBytes,
+    long blockCacheBytes,
+    long indexCacheBytes,
+    long readBufferBytes,
+    int maxReadAheadBytes,
+    int readThreads,
+    long drainPollMs,
+    long sweepIntervalMs) {
+
+  private static final long MIB = 1024 * 1024;
+
+  public EngineConfig {
+    require(nodeId >= 0, "nodeId", nodeId);
+    require(uploadBytes > 0, "uploadBytes", uploadBytes);
+    require(uploadIntervalMs > 0, "uploadIntervalMs", uploadIntervalMs);
+    require(
+        walFillUploadPercent > 0 && walFillUploadPercent <= 100,
+        "walFillUploadPercent",
+        walFillUploadPercent);
+    require(uploadBufferBytes > 0, "uploadBufferBytes", uploadBufferBytes);
+    require(tailCacheBytes >= 0, "tailCacheBytes", tailCacheBytes);
+    require(blockCacheBytes >= 0, "blockCacheBytes", blockCacheBytes);
+    require(indexCacheBytes >= 0, "indexCacheBytes", indexCacheBytes);
+    require(readBufferBytes > 0, "readBufferBytes", readBufferBytes);
+    require(maxReadAheadBytes > 0, "maxReadAheadBytes", maxReadAheadBytes);
+    require(readThreads > 0, "readThreads", readThreads);
+    require(drainPollMs > 0, "drainPollMs", drainPollMs);
+    require(sweepIntervalMs > 0, "sweepIntervalMs", sweepIntervalMs);
+  }
+
+  public static EngineConfig defaults(int nodeId) {
+    return new EngineConfig(
+        nodeId,
+        256 * MIB,
+        TimeUnit.MINUTES.toMillis(1),
+        50,
+        128 * MIB,
+        128 * MIB,
+        64 * MIB,
+        16 * MIB,
+        64 * MIB,
+        (int) (4 * MIB),
+        2,
+        1000,
+        TimeUnit.HOURS.toMillis(1));
+  }
+
+  public EngineConfig withUploads(long bytes, long intervalMs) {
+    return new EngineConfig(
+        nodeId,
+        bytes,
+        intervalMs,
+        walFillUploadPercent,
+        uploadBufferBytes,
+        tailCacheBytes,
+        blockCacheBytes,
+        indexCacheBytes,
+        readBufferBytes,
+        maxReadAheadBytes,
+        readThreads,
+        drainPollMs,
+        sweepIntervalMs);
+  }
+
+  public EngineConfig withCaches(long tailBytes, long blockBytes, long indexBytes) {
+    return new EngineConfig(
+        nodeId,
+        uploadBytes,
+        uploadIntervalMs,
+        walFillUploadPercent,
+        uploadBufferBytes,
+        tailBytes,
+        blockBytes,
+        indexBytes,
+        readBufferBytes,
+        maxReadAheadBytes,
+        readThreads,
+        drainPollMs,
+        sweepIntervalMs);
+  }
+
+  public EngineConfig withSweepInterval(long intervalMs) {
+    return new EngineConfig(
+        nodeId,
+        uploadBytes,
+        uploadIntervalMs,
+        walFillUploadPercent,
+        uploadBufferBytes,
+        tailCacheBytes,
+        blockCacheBytes,
+        indexCacheBytes,
+        readBufferBytes,
+        maxReadAheadBytes,
+        readThreads,
+        drainPollMs,
+        intervalMs);
+  }
+
+  private static void require(boolean condition, String name, long value) {
+    if (!condition) {
+      throw new IllegalArgumentException("storage setting " + name + " cannot be " + value);
+    }
+  }
+}

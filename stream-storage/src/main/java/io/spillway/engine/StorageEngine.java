@@ -1,0 +1,632 @@
+package io.spillway.engine;
+
+import io.spillway.cache.ByteBudget;
+import io.spillway.cache.ReadAhead;
+import io.spillway.cache.TailCache;
+import io.spillway.catalog.CatalogCommand;
+import io.spillway.catalog.CatalogCommand.Checkpoint;
+import io.spillway.catalog.CatalogCommand.Claim;
+import io.spillway.catalog.CatalogCommand.Close;
+import io.spillway.catalog.CatalogCommand.DeleteStream;
+import io.spillway.catalog.CatalogCommand.OpenWal;
+import io.spillway.catalog.CatalogCommand.SealWal;
+import io.spillway.catalog.CatalogCommand.StreamToken;
+import io.spillway.catalog.CatalogCommand.WalKind;
+import io.spillway.catalog.StreamCatalog;
+import io.spillway.catalog.StreamCatalog.Phase;
+import io.spillway.catalog.StreamCatalog.StreamState;
+import io.spillway.catalog.StreamCatalog.Verdict;
+import io.spillway.catalog.StreamCatalog.WalState;
+import io.spillway.format.v1.ObjectWriter;
+import io.spillway.object.MeteredObjectStore;
+import io.spillway.object.ObjectStore;
+import io.spillway.runtime.Cancellable;
+import io.spillway.runtime.FaultHandler;
+import io.spillway.runtime.RandomSource;
+import io.spillway.runtime.Scheduler;
+import io.spillway.runtime.Threads;
+import io.spillway.stream.StorageStats;
+import io.spillway.stream.StreamException;
+import io.spillway.stream.StreamHandle;
+import io.spillway.stream.StreamStore;
+import io.spillway.sweep.ObjectDeleter;
+import io.spillway.sweep.OrphanSweeper;
+import io.spillway.upload.Failures;
+import io.spillway.upload.UploadLimits;
+import io.spillway.upload.UploadPipeline;
+import io.spillway.wal.StreamId;
+import io.spillway.wal.WalException;
+import io.spillway.wal.WriteAheadLog;
+import io.spillway.wal.WriteAheadLog.Reservation;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Streams over one WAL and one bucket: puts the WAL, the catalog, the uploads and the caches
+ * together, and walks each stream through claim, append, upload, close.
+ *
+ * <p>The engine is given its WAL, catalog, store and threads, and closes none of them: whoever made
+ * them does, after {@link #close}, in the order WAL, catalog, store, threads. An idle engine sends
+ * no request.
+ *
+ * <p>A restart uploads what the WAL holds and closes its streams before anything is claimed. So the
+ * catalog knows the exact start offset of each epoch (P11, KIP-101), and a claim never has anything
+ * to drain but another broker.
+ */
+public final class StorageEngine implements StreamStore {
+
+  private static final Logger LOG = LoggerFactory.getLogger(StorageEngine.class);
+
+  private final EngineConfig config;
+  private final WriteAheadLog wal;
+  private final StreamCatalog catalog;
+  private final MeteredObjectStore store;
+  private final Scheduler scheduler;
+  private final RandomSource random;
+  private final FaultHandler faults;
+  private final TailCache tail;
+  private final UploadPipeline uploads;
+  private final ObjectBlocks blocks;
+  private final ObjectReads objectReads;
+  private final ReadStats readStats = new ReadStats();
+  private final ObjectDeleter deleter;
+  private final OrphanSweeper sweeper;
+  private final ConcurrentHashMap<StreamId, StreamLog> logs = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<StreamId, CompletableFuture<?>> transitions =
+      new ConcurrentHashMap<>();
+  private final AtomicBoolean catalogFailed = new AtomicBoolean();
+  private final AtomicBoolean stopping = new AtomicBoolean();
+  private volatile boolean closed;
+  private volatile long recoveredFrames;
+  private @Nullable CompletableFuture<Long> drained;
+
+  private StorageEngine(
+      EngineConfig config,
+      WriteAheadLog wal,
+      StreamCatalog catalog,
+      ObjectStore objectStore,
+      Threads threads,
+      RandomSource random,
+      FaultHandler faults) {
+    this.config = config;
+    this.wal = wal;
+    this.catalog = catalog;
+    this.scheduler = threads.newScheduler("storage");
+    this.random = random;
+    this.faults = faults;
+    this.store =
+        objectStore instanceof MeteredObjectStore metered
+            ? metered
+            : new MeteredObjectStore(objectStore);
+    this.tail = new TailCache(config.tailCacheBytes());
+    UploadLimits limits =
+        new UploadLimits(
+            config.uploadBytes(),
+            TimeUnit.MILLISECONDS.toNanos(config.uploadIntervalMs()),
+            config.walFillUploadPercent(),
+            config.uploadBufferBytes());
+    this.uploads =
+        new UploadPipeline(limits, wal, catalog, store, threads, scheduler, random, faults);
+    this.blocks =
+        new ObjectBlocks(
+            store,
+            threads.newPool("read", config.readThreads()),
+            config.readBufferBytes(),
+            config.indexCacheBytes(),
+            config.blockCacheBytes());
+    this.objectReads = new ObjectReads(catalog, blocks, readStats);
+    this.deleter = new ObjectDeleter(store, scheduler, threads.clock(), random);
+    this.sweeper =
+        new OrphanSweeper(
+            store,
+            catalog,
+            deleter,
+            scheduler,
+            threads.clock(),
+            random,
+            TimeUnit.MILLISECONDS.toNanos(config.sweepIntervalMs()),
+            uploads::buildingBirth);
+  }
+
+  /**
+   * Opens the catalog, recovers the WAL for all its streams, uploads what it held, and opens its
+   * next incarnation (P2, P3). Waits for the store as long as it takes.
+   *
+   * @param wal not yet recovered
+   * @param catalog not yet opened
+   * @param faults told when the catalog fails for good or an invariant is broken; a WAL tells of
+   *     its own failure (P28), after which every append fails here and what is durable can be read
+   * @return completes when streams may be claimed. Fails with {@link StartRefusedException}, with
+   *     {@link WalException.Corrupt}, or with what the catalog failed with
+   */
+  public static CompletableFuture<StorageEngine> open(
+      EngineConfig config,
+      WriteAheadLog wal,
+      StreamCatalog catalog,
+      ObjectStore store,
+      Threads threads,
+      RandomSource random,
+      FaultHandler faults) {
+    StorageEngine engine = new StorageEngine(config, wal, catalog, store, threads, random, faults);
+    return engine
+        .start()
+        .whenComplete(
+            (opened, failure) -> {
+              if (failure != null) {
+                engine.close();
+              }
+            })
+        .thenApply(opened -> engine);
+  }
+
+  private CompletableFuture<Void> start() {
+    return catalog
+        .open()
+        .thenCompose(opened -> onScheduler(this::recover))
+        .thenCompose(
+            recovery ->
+                submit(new OpenWal(commandId(), wal.writer(), WalKind.LOCAL))
+                    .thenCompose(
+                        verdict -> {
+                          requireApplied("opening WAL " + wal.writer(), verdict);
+                          return recovery.logs().isEmpty() ? done() : uploads.flush();
+                        })
+                    .thenCompose(uploaded -> closeRecovered(recovery)))
+        .thenRun(sweeper::start);
+  }
+
+  private Recovery recover() {
+    Recovery.requireOwnWal(catalog, wal.writer(), config.nodeId());
+    long trimmed =
+        catalog.wals().stream()
+            .filter(known -> known.writer().walId().equals(wal.writer().walId()))
+            .mapToLong(WalState::trimPosition)
+            .max()
+            .orElse(0);
+    wal.trim(trimmed);
+    Recovery recovery = new Recovery(catalog, wal, this::newLog);
+    long end = recovery.run();
+    catalog.onUnreferenced(
+        object -> {
+          blocks.forget(object.key());
+          deleter.delete(object.key());
+        });
+    uploads.startAt(recovery.logs(), end, trimmed);
+    recoveredFrames = recovery.frames();
+    if (recovery.frames() > 0) {
+      LOG.info(
+          "[wal={}] recovered {} frames, {} of them superfluous; {} bytes of {} streams are to be uploaded",
+          wal.writer().walId(),
+          recovery.frames(),
+          recovery.voidFrames(),
+          uploads.pendingBytes(),
+          recovery.logs().size());
+    }
+    return recovery;
+  }
+
+  /** P11: this WAL's streams are committed to their last batch, so nobody has to wait for it. */
+  private CompletableFuture<Void> closeRecovered(Recovery recovery) {
+    for (StreamLog log : recovery.logs()) {
+      if (log.pendingBytes() > 0) {
+        return CompletableFuture.failedFuture(
+            new WalException.Corrupt(
+                "WAL %s cannot give back batches of stream %s from offset %d on"
+                    .formatted(wal.writer().walId(), log.id(), log.committedEndOffset())));
+      }
+    }
+    List<CompletableFuture<Void>> closing = new ArrayList<>();
+    for (StreamState state : Recovery.streamsOf(catalog, wal.writer().walId())) {
+      closing.add(
+          submit(new Close(commandId(), state.id(), wal.writer(), state.committedEndOffset()))
+              .thenAccept(verdict -> requireApplied("closing stream " + state.id(), verdict)));
+    }
+    return allOf(closing).thenCompose(allClosed -> uploads.release());
+  }
+
+  @Override
+  public CompletableFuture<StreamHandle> claim(
+      StreamId id, int leaderEpoch, long metadataOffset, CheckpointSource checkpoints) {
+    return inTurn(id, () -> claimNow(id, leaderEpoch, metadataOffset, checkpoints));
+  }
+
+  private CompletableFuture<StreamHandle> claimNow(
+      StreamId id, int leaderEpoch, long metadataOffset, CheckpointSource checkpoints) {
+    if (stopping.get()) {
+      return CompletableFuture.failedFuture(new StreamException.Closed("storage is stopping"));
+    }
+    StreamLog before = logs.get(id);
+    ClaimedStream owner = before == null ? null : before.owner();
+    if (owner != null && owner.leaderEpoch() >= leaderEpoch) {
+      return CompletableFuture.failedFuture(
+          new StreamException.Fenced(
+              "claim of stream %s in epoch %d: it is claimed in epoch %d"
+                  .formatted(id, leaderEpoch, owner.leaderEpoch())));
+    }
+    StreamToken token = new StreamToken(leaderEpoch, config.nodeId(), wal.writer().incarnation());
+    return (before == null ? done() : quiet(before))
+        .thenCompose(
+            quiet ->
+                submit(
+                    new Claim(
+                        commandId(),
+                        id,
+                        token,
+                        wal.writer(),
+                        metadataOffset,
+                        before == null ? -1 : before.nextOffset())))
+        .thenCompose(verdict -> onClaimVerdict(id, token, verdict))
+        .thenApply(state -> open(state, token, checkpoints));
+  }
+
+  private CompletableFuture<StreamState> onClaimVerdict(
+      StreamId id, StreamToken token, Verdict verdict) {
+    if (verdict instanceof Verdict.Rejected rejected) {
+      return CompletableFuture.failedFuture(
+          new StreamException.Fenced(
+              "claim of stream %s in epoch %d is void: %s"
+                  .formatted(id, token.leaderEpoch(), rejected.reason())));
+    }
+    if (verdict instanceof Verdict.MustDrain drain) {
+      LOG.info(
+          "[stream={} epoch={}] waits until {} is drained",
+          id,
+          token.leaderEpoch(),
+          drain.unresolved());
+    }
+    return untilOpen(id, token);
+  }
+
+  /** P13: stays with the claim while another WAL has batches of the stream. */
+  private CompletableFuture<StreamState> untilOpen(StreamId id, StreamToken token) {
+    Optional<StreamState> state = catalog.stream(id);
+    if (state.isEmpty() || stopping.get()) {
+      return CompletableFuture.failedFuture(
+          stopping.get()
+              ? new StreamException.Closed("storage is stopping")
+              : new StreamException.Fenced("stream " + id + " is gone"));
+    }
+    if (state.get().phase() == Phase.OPEN && state.get().token().equals(token)) {
+      return CompletableFuture.completedFuture(state.get());
+    }
+    boolean waiting =
+        state.get().phase() == Phase.CLOSING
+            && state.get().claimant().filter(token::equals).isPresent();
+    if (!waiting) {
+      return CompletableFuture.failedFuture(
+          new StreamException.Fenced(
+              "claim of stream %s in epoch %d was overtaken: it is %s of %s"
+                  .formatted(id, token.leaderEpoch(), state.get().phase(), state.get().token())));
+    }
+    CompletableFuture<StreamState> later = new CompletableFuture<>();
+    scheduler.schedule(
+        TimeUnit.MILLISECONDS.toNanos(config.drainPollMs()),
+        () ->
+            catalog
+                .refresh()
+                .thenCompose(position -> untilOpen(id, token))
+                .whenComplete((open, failure) -> pass(open, failure, later)));
+    return later;
+  }
+
+  private StreamHandle open(StreamState state, StreamToken token, CheckpointSource checkpoints) {
+    StreamLog log = logs.computeIfAbsent(state.id(), id -> newLog(state));
+    ClaimedStream claimed = new ClaimedStream(this, log, token.leaderEpoch(), checkpoints);
+    log.open(claimed, state);
+    return claimed;
+  }
+
+  private StreamLog newLog(StreamState state) {
+    ReadAhead readAhead =
+        new ReadAhead(ObjectWriter.DEFAULT_BLOCK_BYTES, config.maxReadAheadBytes());
+    return new StreamLog(state, wal, tail, uploads, readAhead);
+  }
+
+  /** No more appends, those under way durable. */
+  private static CompletableFuture<Void> quiet(StreamLog log) {
+    log.seal();
+    return log.whenQuiet();
+  }
+
+  /** P12: no more appends, those under way durable, all of it committed. */
+  private CompletableFuture<Void> drain(StreamLog log) {
+    return quiet(log)
+        .thenCompose(quiet -> log.pendingBytes() == 0 ? done() : uploads.flush())
+        .thenAccept(
+            uploaded -> {
+              if (log.committedEndOffset() < log.highWatermark()) {
+                throw new StreamException.Corrupt(
+                    "stream %s is committed to %d of %d only: its batches cannot be read back"
+                        .formatted(log.id(), log.committedEndOffset(), log.highWatermark()),
+                    null);
+              }
+            });
+  }
+
+  CompletableFuture<Void> closeStream(ClaimedStream stream) {
+    StreamLog log = stream.log();
+    return inTurn(
+        log.id(),
+        () -> {
+          if (!log.isOwner(stream) || logs.get(log.id()) != log) {
+            return done(); // claimed again, closed, or deleted since
+          }
+          return drain(log)
+              .thenCompose(drained -> commitCheckpoints(List.of(log)))
+              .thenCompose(committed -> closeInCatalog(log));
+        });
+  }
+
+  private CompletableFuture<Void> closeInCatalog(StreamLog log) {
+    return submit(new Close(commandId(), log.id(), wal.writer(), log.committedEndOffset()))
+        .thenAccept(
+            verdict -> {
+              logs.remove(log.id(), log);
+              if (verdict instanceof Verdict.Rejected rejected) {
+                LOG.warn("[stream={}] close is void: {}", log.id(), rejected.reason());
+              }
+            });
+  }
+
+  /** P22: what a stream is given up with is the state at its end. */
+  private CompletableFuture<Void> commitCheckpoints(List<StreamLog> of) {
+    List<Checkpoint> newest = new ArrayList<>();
+    for (StreamLog log : of) {
+      Optional<StateAt> state = log.captureCheckpoint();
+      long known =
+          catalog.stream(log.id())
+              .flatMap(StreamState::checkpoint)
+              .map(Checkpoint::offset)
+              .orElse(-1L);
+      if (state.isPresent()
+          && state.get().offset() > known
+          && state.get().offset() <= log.committedEndOffset()) {
+        newest.add(new Checkpoint(log.id(), state.get().offset(), state.get().state()));
+      }
+    }
+    return newest.isEmpty() ? done() : uploads.commitCheckpoints(newest);
+  }
+
+  @Override
+  public CompletableFuture<Void> delete(StreamId id, long metadataOffset) {
+    return submit(new DeleteStream(commandId(), id, metadataOffset))
+        .thenAccept(
+            verdict -> {
+              if (verdict instanceof Verdict.Rejected rejected) {
+                throw new StreamException.Fenced(
+                    "deletion of stream %s is void: %s".formatted(id, rejected.reason()));
+              }
+              StreamLog gone = logs.remove(id);
+              if (gone != null) {
+                uploads.onDropped(gone, gone.onLost("deleted"));
+              }
+            });
+  }
+
+  @Override
+  public List<StreamId> streams() {
+    return catalog.streams().stream()
+        .filter(
+            id -> catalog.stream(id).filter(state -> state.phase() != Phase.DELETED).isPresent())
+        .toList();
+  }
+
+  @Override
+  public Reservation reserve(int bytes, boolean internal) {
+    if (stopping.get()) {
+      throw new WalException.Unavailable("storage is stopping");
+    }
+    try {
+      return wal.reserve(bytes, internal);
+    } catch (WalException.Full e) {
+      uploads.onWalFull();
+      throw e;
+    }
+  }
+
+  @Override
+  public void cancel(Reservation reservation) {
+    wal.cancel(reservation);
+  }
+
+  @Override
+  public CompletableFuture<Void> flush() {
+    return uploads.flush();
+  }
+
+  @Override
+  public StorageStats stats() {
+    WriteAheadLog.WalUsage usage = wal.usage();
+    return new StorageStats(
+        usage.capacityBytes(),
+        usage.usedBytes(),
+        uploads.pendingBytes(),
+        TimeUnit.NANOSECONDS.toMillis(uploads.oldestPendingNanos()),
+        tail.bytes(),
+        blocks.cachedBytes(),
+        readStats.snapshot(),
+        store.requests(),
+        uploads.uploadedBytes(),
+        uploads.uploadedObjects(),
+        deleter.deletedObjects(),
+        recoveredFrames,
+        store.reachable());
+  }
+
+  @Override
+  public long shutdown(long timeoutNanos) {
+    return drain(timeoutNanos).join();
+  }
+
+  /** {@link #shutdown} for callers that must not block; completes on a storage thread. */
+  public synchronized CompletableFuture<Long> drain(long timeoutNanos) {
+    CompletableFuture<Long> under = drained;
+    if (under != null) {
+      return under;
+    }
+    stopping.set(true);
+    sweeper.close();
+    CompletableFuture<Boolean> finished = new CompletableFuture<>();
+    Cancellable deadline =
+        scheduler.schedule(Math.max(0, timeoutNanos), () -> finished.complete(false));
+    drainAll()
+        .whenComplete(
+            (isSealed, failure) -> {
+              deadline.cancel();
+              if (failure != null) {
+                LOG.warn("storage could not be drained: {}", Failures.cause(failure).toString());
+              }
+              finished.complete(failure == null && isSealed);
+            });
+    under =
+        finished.thenApply(
+            isSealed -> {
+              long left = uploads.pendingBytes();
+              if (!isSealed) {
+                LOG.warn(
+                    "[wal={}] is not drained: {} bytes are in it alone, keep it",
+                    wal.writer().walId(),
+                    left);
+              }
+              close();
+              return left;
+            });
+    drained = under;
+    return under;
+  }
+
+  /** Whether the WAL was drained and sealed. */
+  private CompletableFuture<Boolean> drainAll() {
+    List<StreamLog> all = List.copyOf(logs.values());
+    all.forEach(StreamLog::seal);
+    return allOf(all.stream().map(StreamLog::whenQuiet).toList())
+        .thenCompose(quiet -> uploads.flush())
+        .thenCompose(flushed -> commitCheckpoints(all))
+        .thenCompose(
+            committed ->
+                allOf(
+                    all.stream()
+                        .filter(log -> log.committedEndOffset() == log.highWatermark())
+                        .map(this::closeInCatalog)
+                        .toList()))
+        .thenCompose(closedAll -> uploads.release())
+        .thenCompose(
+            released ->
+                uploads.pendingBytes() > 0
+                    ? CompletableFuture.completedFuture(false)
+                    : submit(new SealWal(commandId(), wal.writer()))
+                        .thenApply(
+                            verdict -> {
+                              requireApplied("sealing WAL " + wal.writer(), verdict);
+                              return true;
+                            }));
+  }
+
+  @Override
+  public void close() {
+    stopping.set(true);
+    if (!closed) {
+      closed = true;
+      sweeper.close();
+      uploads.close();
+      deleter.close();
+      tail.close();
+      blocks.clear();
+    }
+  }
+
+  private CompletableFuture<Verdict> submit(CatalogCommand command) {
+    return catalog
+        .submit(command)
+        .whenComplete(
+            (verdict, failure) -> {
+              if (failure != null && !closed && catalogFailed.compareAndSet(false, true)) {
+                faults.onFault("catalog", Failures.cause(failure));
+              }
+            });
+  }
+
+  private <T> CompletableFuture<T> onScheduler(Supplier<T> step) {
+    CompletableFuture<T> done = new CompletableFuture<>();
+    scheduler.execute(
+        () -> {
+          try {
+            done.complete(step.get());
+          } catch (RuntimeException e) {
+            done.completeExceptionally(e);
+          }
+        });
+    return done;
+  }
+
+  /** Claims, closes and the like of one stream run one after the other. */
+  private <T> CompletableFuture<T> inTurn(StreamId id, Supplier<CompletableFuture<T>> step) {
+    CompletableFuture<T> mine = new CompletableFuture<>();
+    CompletableFuture<?> before = transitions.put(id, mine);
+    CompletableFuture<?> turn =
+        before == null ? done() : before.handle((result, failure) -> (Void) null);
+    turn.thenCompose(now -> step.get())
+        .whenComplete(
+            (result, failure) -> {
+              transitions.remove(id, mine);
+              pass(result, failure, mine);
+            });
+    return mine;
+  }
+
+  private static <T> void pass(T result, @Nullable Throwable failure, CompletableFuture<T> to) {
+    if (failure == null) {
+      to.complete(result);
+    } else {
+      to.completeExceptionally(Failures.cause(failure));
+    }
+  }
+
+  private static void requireApplied(String what, Verdict verdict) {
+    if (verdict instanceof Verdict.Rejected rejected) {
+      throw new IllegalStateException(what + " is void: " + rejected.reason());
+    }
+  }
+
+  private static CompletableFuture<Void> done() {
+    return CompletableFuture.completedFuture(null);
+  }
+
+  private static CompletableFuture<Void> allOf(List<CompletableFuture<Void>> futures) {
+    return CompletableFuture.allOf(futures.toArray(CompletableFuture[]::new));
+  }
+
+  UUID commandId() {
+    return new UUID(random.nextLong(), random.nextLong());
+  }
+
+  WriteAheadLog wal() {
+    return wal;
+  }
+
+  StreamCatalog catalog() {
+    return catalog;
+  }
+
+  ObjectReads objectReads() {
+    return objectReads;
+  }
+
+  ReadStats readStats() {
+    return readStats;
+  }
+
+  ByteBudget readBudget() {
+    return blocks.budget();
+  }
+}

@@ -1,0 +1,400 @@
+package io.spillway.upload;
+
+import io.spillway.cache.WalFrame;
+import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.catalog.CatalogCommand.ObjectRef;
+import io.spillway.format.v1.ObjectWriter;
+import io.spillway.object.ObjectStore;
+import io.spillway.object.ObjectStore.Multipart;
+import io.spillway.runtime.Scheduler;
+import io.spillway.stream.StreamException;
+import io.spillway.wal.WalBlock;
+import io.spillway.wal.WalException;
+import io.spillway.wal.WalSlice;
+import io.spillway.wal.WriteAheadLog;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Builds one data object and stores it: takes batches out of memory where they still are, out of
+ * the WAL where not, and holds at most two parts of it at a time. Runs on the upload scheduler
+ * alone. An object that is not finished is nobody's: the sweep finds it.
+ */
+final class ObjectUpload {
+
+  private static final long READ_BYTES = 4 * 1024 * 1024;
+  private static final int READ_FRAMES = 4096;
+
+  /** Smaller payloads are copied together: cheaper than holding a block for each. */
+  private static final int COPY_BELOW_BYTES = 4096;
+
+  private final ObjectStore store;
+  private final WriteAheadLog wal;
+  private final Scheduler scheduler;
+  private final Retrier retrier;
+  private final UploadLimits limits;
+  private final String key;
+  private final long birth;
+  private final Iterator<UploadPlan.Range> ranges;
+  private final boolean inParts;
+  private final ObjectWriter writer = new ObjectWriter(ObjectWriter.DEFAULT_BLOCK_BYTES);
+  private final CompletableFuture<Uploaded> result = new CompletableFuture<>();
+
+  private UploadPlan.@Nullable Range range;
+  private long nextOffset;
+  private Part part = new Part();
+  private int partsSent;
+  private @Nullable Multipart multipart;
+  private boolean sending;
+  private ObjectWriter.@Nullable Finished finished;
+
+  ObjectUpload(
+      ObjectStore store,
+      WriteAheadLog wal,
+      Scheduler scheduler,
+      Retrier retrier,
+      UploadLimits limits,
+      String key,
+      long birth,
+      List<UploadPlan.Range> ranges) {
+    this.store = store;
+    this.wal = wal;
+    this.scheduler = scheduler;
+    this.retrier = retrier;
+    this.limits = limits;
+    this.key = key;
+    this.birth = birth;
+    this.ranges = ranges.iterator();
+    this.inParts = ranges.stream().mapToLong(UploadPlan.Range::bytes).sum() > limits.partBytes();
+  }
+
+  /**
+   * What was stored.
+   *
+   * @param extents one per stream; may end earlier than planned, and leave out streams that are
+   *     gone; empty when nothing was left, and then nothing was stored
+   */
+  record Uploaded(ObjectRef object, List<Extent> extents) {}
+
+  /** The WAL could not give a stream's batches back. */
+  static final class Unreadable extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+    private final transient UploadSource source;
+
+    Unreadable(UploadSource source, Throwable cause) {
+      super("stream " + source.id(), cause);
+      this.source = source;
+    }
+
+    UploadSource source() {
+      return source;
+    }
+  }
+
+  /** Starts. Completes on the scheduler. */
+  CompletableFuture<Uploaded> run() {
+    pump();
+    return result.whenComplete((uploaded, failure) -> part.release());
+  }
+
+  private void pump() {
+    while (!result.isDone()) {
+      if (inParts && part.sizeBytes > limits.partBytes()) {
+        if (sending) {
+          return;
+        }
+        sendPart();
+        continue;
+      }
+      if (finished != null) {
+        if (!sending) {
+          sendLast(finished);
+        }
+        return;
+      }
+      UploadPlan.Range from = range;
+      if (from == null) {
+        nextRange();
+        continue;
+      }
+      List<WalFrame> frames =
+          isFull()
+              ? List.of()
+              : from.source().frames(nextOffset, from.endOffset(), READ_BYTES, READ_FRAMES);
+      if (frames.isEmpty()) {
+        range = null;
+      } else if (!appendNow(from, frames)) {
+        return;
+      }
+    }
+  }
+
+  private void nextRange() {
+    if (ranges.hasNext() && !isFull()) {
+      UploadPlan.Range next = ranges.next();
+      range = next;
+      nextOffset = next.baseOffset();
+    } else {
+      ObjectWriter.Finished written = writer.finish(key);
+      finished = written;
+      part.add(written.tail());
+    }
+  }
+
+  private boolean isFull() {
+    return writer.dataBytes() >= limits.maxObjectBytes()
+        || writer.batchCount() >= UploadLimits.MAX_OBJECT_BATCHES;
+  }
+
+  /** False when the frames have to be read first; pumping goes on when they are. */
+  private boolean appendNow(UploadPlan.Range from, List<WalFrame> frames) {
+    boolean allInMemory = frames.stream().allMatch(frame -> frame.slice() != null);
+    if (allInMemory) {
+      for (WalFrame frame : frames) {
+        append(from, frame, null);
+      }
+      return true;
+    }
+    List<CompletableFuture<ByteBuffer>> reads = new ArrayList<>(frames.size());
+    for (WalFrame frame : frames) {
+      reads.add(
+          frame.slice() == null
+              ? wal.read(frame.position(), frame.sizeBytes())
+              : CompletableFuture.completedFuture(ByteBuffer.allocate(0)));
+    }
+    CompletableFuture.allOf(reads.toArray(CompletableFuture[]::new))
+        .whenComplete(
+            (all, failure) -> scheduler.execute(() -> onFramesRead(from, frames, reads, failure)));
+    return false;
+  }
+
+  private void onFramesRead(
+      UploadPlan.Range from,
+      List<WalFrame> frames,
+      List<CompletableFuture<ByteBuffer>> reads,
+      @Nullable Throwable failure) {
+    if (failure != null) {
+      frames.forEach(WalFrame::release);
+      Throwable cause = Failures.cause(failure);
+      fail(cause instanceof WalException.Corrupt ? new Unreadable(from.source(), cause) : cause);
+      return;
+    }
+    if (result.isDone()) {
+      frames.forEach(WalFrame::release);
+      return;
+    }
+    for (int i = 0; i < frames.size(); i++) {
+      append(from, frames.get(i), reads.get(i).join());
+    }
+    pump();
+  }
+
+  private void append(UploadPlan.Range from, WalFrame frame, @Nullable ByteBuffer read) {
+    WalSlice slice = frame.slice();
+    ByteBuffer payload = slice == null ? read : slice.payload();
+    if (payload == null) {
+      throw new IllegalStateException("frame at " + frame.position() + " has no payload");
+    }
+    writer.append(
+        from.source().id(),
+        frame.baseOffset(),
+        frame.endOffset(),
+        frame.maxTimestampMs(),
+        frame.flags(),
+        payload);
+    nextOffset = frame.endOffset();
+    if (slice == null) {
+      part.add(payload);
+    } else if (payload.remaining() < COPY_BELOW_BYTES || part.heldBytes >= limits.partBytes()) {
+      part.copy(payload);
+      slice.block().release();
+    } else {
+      part.hold(payload, slice.block());
+    }
+  }
+
+  /** Parts are all of one size but the last; what is too much opens the next one. */
+  private void sendPart() {
+    Part toSend = part;
+    part = toSend.splitAt(limits.partBytes());
+    partsSent++;
+    int number = partsSent;
+    List<ByteBuffer> body = toSend.body();
+    sending = true;
+    multipart()
+        .thenCompose(
+            upload ->
+                retrier.untilDone(
+                    "part " + number + " of " + key, () -> upload.uploadPart(number, body)))
+        .whenComplete(
+            (done, failure) -> {
+              toSend.release();
+              sending = false;
+              if (failure != null) {
+                fail(failure);
+              } else {
+                pump();
+              }
+            });
+  }
+
+  private CompletableFuture<Multipart> multipart() {
+    Multipart started = multipart;
+    if (started != null) {
+      return CompletableFuture.completedFuture(started);
+    }
+    return retrier
+        .untilDone("start " + key, () -> store.startMultipart(key, (int) limits.partBytes()))
+        .thenApply(
+            upload -> {
+              multipart = upload;
+              return upload;
+            });
+  }
+
+  private void sendLast(ObjectWriter.Finished written) {
+    Uploaded uploaded =
+        new Uploaded(
+            new ObjectRef(key, birth, written.objectBytes(), written.indexPosition()),
+            written.extents());
+    if (written.extents().isEmpty()) {
+      result.complete(uploaded);
+      return;
+    }
+    Part lastPart = part;
+    part = new Part();
+    List<ByteBuffer> last = lastPart.body();
+    Multipart upload = multipart;
+    sending = true;
+    CompletableFuture<Void> stored =
+        upload == null
+            ? retrier.untilDone("put " + key, () -> store.put(key, last))
+            : retrier
+                .untilDone("last part of " + key, () -> upload.uploadPart(partsSent + 1, last))
+                .thenCompose(
+                    done ->
+                        retrier.untilDone("complete " + key, () -> completed(upload, uploaded)));
+    stored.whenComplete(
+        (done, failure) -> {
+          lastPart.release();
+          sending = false;
+          if (failure != null) {
+            fail(failure);
+          } else {
+            result.complete(uploaded);
+          }
+        });
+  }
+
+  /** A repeat finds no upload any more when the first try, thought lost, had worked. */
+  private CompletableFuture<Void> completed(Multipart upload, Uploaded uploaded) {
+    return upload
+        .complete()
+        .handle(
+            (done, failure) ->
+                failure == null
+                    ? CompletableFuture.<Void>completedFuture(null)
+                    : store
+                        .head(key)
+                        .thenCompose(
+                            info ->
+                                info.isPresent()
+                                        && info.get().sizeBytes() == uploaded.object().sizeBytes()
+                                    ? CompletableFuture.<Void>completedFuture(null)
+                                    : CompletableFuture.<Void>failedFuture(failure)))
+        .thenCompose(each -> each);
+  }
+
+  private void fail(Throwable failure) {
+    Multipart started = multipart;
+    if (result.completeExceptionally(Failures.cause(failure)) && started != null) {
+      started.abort(); // if that fails too, the sweep finds it
+    }
+  }
+
+  /** Ends it from outside; memory goes back as soon as no request reads it. */
+  void abandon() {
+    fail(new StreamException.Closed("upload of " + key + " abandoned"));
+  }
+
+  /** Buffers in the order of the object, and the blocks that stay in memory for them. */
+  private static final class Part {
+    private static final int COPY_CHUNK_BYTES = 64 * 1024;
+
+    private final List<ByteBuffer> buffers = new ArrayList<>();
+    private final List<WalBlock> blocks = new ArrayList<>();
+    private long sizeBytes;
+    private long heldBytes;
+    private @Nullable ByteBuffer chunk;
+
+    void add(ByteBuffer payload) {
+      seal();
+      buffers.add(payload);
+      sizeBytes += payload.remaining();
+    }
+
+    void hold(ByteBuffer payload, WalBlock block) {
+      if (blocks.isEmpty() || blocks.get(blocks.size() - 1) != block) {
+        heldBytes += block.sizeBytes();
+        blocks.add(block);
+      } else {
+        block.release();
+      }
+      add(payload);
+    }
+
+    void copy(ByteBuffer payload) {
+      int bytes = payload.remaining();
+      ByteBuffer into = chunk;
+      if (into == null || into.remaining() < bytes) {
+        seal();
+        into = ByteBuffer.allocate(Math.max(COPY_CHUNK_BYTES, bytes));
+        chunk = into;
+      }
+      into.put(payload.duplicate());
+      sizeBytes += bytes;
+    }
+
+    /** Keeps the first bytes, returns a part with the rest, copied. */
+    Part splitAt(long bytes) {
+      seal();
+      Part rest = new Part();
+      long kept = 0;
+      for (int i = 0; i < buffers.size(); i++) {
+        ByteBuffer buffer = buffers.get(i);
+        int keep = (int) Math.min(buffer.remaining(), bytes - kept);
+        if (keep < buffer.remaining()) {
+          rest.copy(buffer.slice(buffer.position() + keep, buffer.remaining() - keep));
+          buffers.set(i, buffer.slice(buffer.position(), keep));
+        }
+        kept += keep;
+      }
+      buffers.removeIf(buffer -> !buffer.hasRemaining());
+      sizeBytes = kept;
+      return rest;
+    }
+
+    List<ByteBuffer> body() {
+      seal();
+      return buffers;
+    }
+
+    private void seal() {
+      ByteBuffer filled = chunk;
+      if (filled != null) {
+        chunk = null;
+        buffers.add(filled.flip());
+      }
+    }
+
+    void release() {
+      blocks.forEach(WalBlock::release);
+      blocks.clear();
+      buffers.clear();
+    }
+  }
+}

@@ -1,0 +1,33 @@
+package io.spillway.upload;
+
+/**
+ * @param triggerBytes an upload begins when as many bytes wait
+ * @param intervalNanos or when the oldest has waited as long
+ * @param walFillPercent or when the WAL is as full
+ * @param bufferBytes memory an upload may hold
+ */
+public record UploadLimits(
+    long triggerBytes, long intervalNanos, int walFillPercent, long bufferBytes) {
+
+  private static final long MIB = 1024 * 1024;
+
+  /** A stream with as much waiting gets objects of its own; smaller ones share. */
+  static final long OWN_OBJECT_BYTES = 64 * MIB;
+
+  /** Bounds the index of an object of tiny batches. */
+  static final int MAX_OBJECT_BATCHES = 1 << 20;
+
+  private static final long MAX_PART_BYTES = 64 * MIB;
+
+  /** S3 takes no smaller part but the last. */
+  private static final long MIN_PART_BYTES = 5 * MIB;
+
+  /** Two parts are in memory at a time: one on its way, one being filled. */
+  long partBytes() {
+    return Math.max(MIN_PART_BYTES, Math.min(MAX_PART_BYTES, bufferBytes / 2));
+  }
+
+  long maxObjectBytes() {
+    return Math.max(triggerBytes, OWN_OBJECT_BYTES);
+  }
+}

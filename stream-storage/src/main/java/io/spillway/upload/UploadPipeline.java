@@ -1,0 +1,568 @@
+package io.spillway.upload;
+
+import io.spillway.catalog.CatalogCommand.Checkpoint;
+import io.spillway.catalog.CatalogCommand.Commit;
+import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.catalog.StreamCatalog;
+import io.spillway.catalog.StreamCatalog.Phase;
+import io.spillway.catalog.StreamCatalog.StreamState;
+import io.spillway.catalog.StreamCatalog.Verdict;
+import io.spillway.object.ObjectStore;
+import io.spillway.runtime.Cancellable;
+import io.spillway.runtime.FaultHandler;
+import io.spillway.runtime.RandomSource;
+import io.spillway.runtime.Scheduler;
+import io.spillway.runtime.Threads;
+import io.spillway.stream.StreamException;
+import io.spillway.stream.StreamStore.StateAt;
+import io.spillway.upload.ObjectUpload.Uploaded;
+import io.spillway.wal.StreamId;
+import io.spillway.wal.WriteAheadLog;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Moves durable batches from the WAL into objects: when enough wait, when they have waited long
+ * enough, when the WAL fills up, or when somebody asks.
+ *
+ * <p>One cut at a time: what is durable at its start is its target, object after object until the
+ * target is reached. For each object: store it, then one commit that names it, carries due
+ * checkpoints and releases the WAL below the first frame that is still wanted (P16, P17, P22), and
+ * only when that commit is in the log, trim the WAL. An outage makes a cut wait, holding at most
+ * its buffers; appends never wait for it.
+ *
+ * <p>Its state belongs to its scheduler; the public methods are safe for any thread and return at
+ * once.
+ */
+public final class UploadPipeline implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(UploadPipeline.class);
+
+  /** An upload for want of room has to free at least one of so many parts of the WAL. */
+  private static final int MIN_RELEASE_SHARE = 16;
+
+  private final UploadLimits limits;
+  private final WriteAheadLog wal;
+  private final StreamCatalog catalog;
+  private final ObjectStore store;
+  private final Threads threads;
+  private final Scheduler scheduler;
+  private final RandomSource random;
+  private final FaultHandler faults;
+  private final Retrier retrier;
+
+  private final Set<UploadSource> dirty = ConcurrentHashMap.newKeySet();
+  private final AtomicLong pendingBytes = new AtomicLong();
+  private final AtomicLong bytesSinceFillCheck = new AtomicLong();
+  private final AtomicBoolean signalled = new AtomicBoolean();
+  private final AtomicBoolean aging = new AtomicBoolean();
+  private final AtomicLong uploadedBytes = new AtomicLong();
+  private final AtomicLong uploadedObjects = new AtomicLong();
+  private volatile long durablePosition;
+  private volatile long agingSinceNanos;
+  private volatile long cutSinceNanos;
+  private volatile boolean cutting;
+
+  // Confined to the scheduler.
+  private final Map<UploadSource, Long> targets = new HashMap<>();
+  private final Set<UploadSource> unreadable = new HashSet<>();
+  private final Map<StreamId, StateAt> laterCheckpoints = new HashMap<>();
+  private List<CompletableFuture<Void>> nextWaiters = new ArrayList<>();
+  private List<CompletableFuture<Void>> cutWaiters = new ArrayList<>();
+  private @Nullable ObjectUpload upload;
+  private @Nullable Cancellable ageTimer;
+  private @Nullable Cancellable pause;
+  private long buildingBirth = Long.MAX_VALUE;
+  private long trimPosition;
+  private int failures;
+  private boolean overdue;
+  private boolean closed;
+
+  public UploadPipeline(
+      UploadLimits limits,
+      WriteAheadLog wal,
+      StreamCatalog catalog,
+      ObjectStore store,
+      Threads threads,
+      Scheduler scheduler,
+      RandomSource random,
+      FaultHandler faults) {
+    this.limits = limits;
+    this.wal = wal;
+    this.catalog = catalog;
+    this.store = store;
+    this.threads = threads;
+    this.scheduler = scheduler;
+    this.random = random;
+    this.faults = faults;
+    this.retrier = new Retrier(scheduler, threads.clock(), random);
+  }
+
+  /**
+   * A batch became durable. Called in WAL order, after the source shows it.
+   *
+   * @param endPosition WAL position behind it; every later batch lies at or above
+   */
+  public void onDurable(UploadSource source, int bytes, long endPosition) {
+    dirty.add(source);
+    durablePosition = endPosition;
+    long pending = pendingBytes.addAndGet(bytes);
+    if (!aging.get() && aging.compareAndSet(false, true)) {
+      agingSinceNanos = threads.clock().nanoTime();
+      scheduler.execute(this::startAging);
+    }
+    if (pending >= limits.triggerBytes()
+        || bytesSinceFillCheck.addAndGet(bytes) >= fillCheckBytes()) {
+      bytesSinceFillCheck.set(0);
+      signal();
+    }
+  }
+
+  /** The WAL refused a batch for want of room: see whether an upload gives some back. */
+  public void onWalFull() {
+    signal();
+  }
+
+  /** Batches that waited are wanted no more: their stream is deleted, or another's. */
+  public void onDropped(UploadSource source, long bytes) {
+    pendingBytes.addAndGet(-bytes);
+    dirty.remove(source);
+  }
+
+  /** Uploads what is durable now; completes on the scheduler, when the catalog has all of it. */
+  public CompletableFuture<Void> flush() {
+    CompletableFuture<Void> done = new CompletableFuture<>();
+    scheduler.execute(
+        () -> {
+          nextWaiters.add(done);
+          maybeCut();
+        });
+    return done;
+  }
+
+  /**
+   * P17: tells the catalog how far the WAL is free when no upload does, and trims it. Completes
+   * when that is done.
+   */
+  public CompletableFuture<Void> release() {
+    CompletableFuture<Void> done = new CompletableFuture<>();
+    scheduler.execute(
+        () -> {
+          long position = firstWanted(Map.of());
+          if (closed || position <= trimPosition) {
+            done.complete(null);
+            return;
+          }
+          Commit commit =
+              new Commit(
+                  commandId(), wal.writer(), Optional.empty(), List.of(), List.of(), position);
+          submit(commit, Map.of(), verdict -> done.complete(null));
+        });
+    return done;
+  }
+
+  /** P22: keeps these as the newest checkpoints of their streams. */
+  public CompletableFuture<Void> commitCheckpoints(List<Checkpoint> checkpoints) {
+    CompletableFuture<Void> done = new CompletableFuture<>();
+    scheduler.execute(
+        () -> {
+          checkpoints.forEach(checkpoint -> laterCheckpoints.remove(checkpoint.stream()));
+          Commit commit =
+              new Commit(
+                  commandId(),
+                  wal.writer(),
+                  Optional.empty(),
+                  List.of(),
+                  checkpoints,
+                  trimPosition);
+          submit(commit, Map.of(), verdict -> done.complete(null));
+        });
+    return done;
+  }
+
+  /**
+   * What a recovery found, before anything else is called.
+   *
+   * @param sources with batches that wait
+   * @param durable where the WAL goes on
+   * @param trimmed how far the catalog says the WAL is free
+   */
+  public void startAt(List<? extends UploadSource> sources, long durable, long trimmed) {
+    dirty.addAll(sources);
+    pendingBytes.set(sources.stream().mapToLong(UploadSource::pendingBytes).sum());
+    durablePosition = durable;
+    trimPosition = trimmed;
+  }
+
+  /** Durable bytes that no object holds. */
+  public long pendingBytes() {
+    return pendingBytes.get();
+  }
+
+  /** How long the oldest such byte has waited. */
+  public long oldestPendingNanos() {
+    if (cutting) {
+      return threads.clock().nanoTime() - cutSinceNanos;
+    }
+    return aging.get() ? threads.clock().nanoTime() - agingSinceNanos : 0;
+  }
+
+  public long uploadedBytes() {
+    return uploadedBytes.get();
+  }
+
+  public long uploadedObjects() {
+    return uploadedObjects.get();
+  }
+
+  /** P21: the birth of the object under construction; MAX_VALUE without one. Scheduler only. */
+  public long buildingBirth() {
+    return buildingBirth;
+  }
+
+  /** Stops where it is; what waits stays in the WAL. Waiters fail. */
+  @Override
+  public void close() {
+    scheduler.execute(() -> stop(new StreamException.Closed("uploads have stopped")));
+  }
+
+  private long fillCheckBytes() {
+    return Math.max(64 * 1024, wal.usage().capacityBytes() / 128);
+  }
+
+  private void signal() {
+    if (!cutting && signalled.compareAndSet(false, true)) {
+      scheduler.execute(
+          () -> {
+            signalled.set(false);
+            maybeCut();
+          });
+    }
+  }
+
+  private void startAging() {
+    if (ageTimer != null) {
+      ageTimer.cancel();
+    }
+    ageTimer = scheduler.schedule(limits.intervalNanos(), this::onAge);
+  }
+
+  private void onAge() {
+    overdue = true;
+    maybeCut();
+  }
+
+  private void maybeCut() {
+    if (closed || cutting) {
+      return;
+    }
+    long pending = pendingBytes.get();
+    boolean full = isWalFillingUp();
+    if (!nextWaiters.isEmpty()
+        || pending >= limits.triggerBytes()
+        || (pending > 0 && (full || overdue))) {
+      cut();
+    } else if (full) {
+      release(); // held by streams that are deleted
+    }
+  }
+
+  /** Whether the WAL is short of room and an upload would give back a share worth it. */
+  private boolean isWalFillingUp() {
+    WriteAheadLog.WalUsage usage = wal.usage();
+    long capacity = Math.max(1, usage.capacityBytes());
+    return usage.usedBytes() * 100 / capacity >= limits.walFillPercent()
+        && durablePosition - trimPosition >= capacity / MIN_RELEASE_SHARE;
+  }
+
+  private void cut() {
+    cutSinceNanos = aging.get() ? agingSinceNanos : threads.clock().nanoTime();
+    cutting = true;
+    overdue = false;
+    aging.set(false); // before the targets are taken: a later batch starts to age again
+    cutWaiters = nextWaiters;
+    nextWaiters = new ArrayList<>();
+    for (UploadSource source : dirty) {
+      if (!unreadable.contains(source)) {
+        targets.put(source, source.durableEndOffset());
+      }
+    }
+    nextObject();
+  }
+
+  private void nextObject() {
+    if (closed) {
+      return;
+    }
+    List<UploadPlan.Range> waiting = new ArrayList<>();
+    targets
+        .entrySet()
+        .removeIf(
+            target ->
+                !dirty.contains(target.getKey())
+                    || target.getKey().committedEndOffset() >= target.getValue());
+    targets.forEach(
+        (source, end) ->
+            waiting.add(
+                new UploadPlan.Range(
+                    source, source.committedEndOffset(), end, source.pendingBytes())));
+    List<UploadPlan.Range> planned = UploadPlan.nextObject(waiting, limits.maxObjectBytes());
+    if (planned.isEmpty()) {
+      finishCut();
+      return;
+    }
+    planned.forEach(range -> capture(range.source()));
+    long birth = Math.max(0, catalog.position());
+    buildingBirth = birth;
+    ObjectUpload next =
+        new ObjectUpload(
+            store, wal, scheduler, retrier, limits, DataKeys.next(birth, random), birth, planned);
+    upload = next;
+    next.run().whenComplete((uploaded, failure) -> onStored(planned, uploaded, failure));
+  }
+
+  /** P22: what is captured now is attached to the first commit that reaches its offset. */
+  private void capture(UploadSource source) {
+    StateAt waiting = laterCheckpoints.get(source.id());
+    Long target = targets.get(source);
+    if (waiting == null || (target != null && waiting.offset() <= target)) {
+      Optional<StateAt> now = source.captureCheckpoint();
+      boolean newerFits = now.isPresent() && target != null && now.get().offset() <= target;
+      if (now.isPresent() && (waiting == null || newerFits)) {
+        laterCheckpoints.put(source.id(), now.get());
+      }
+    }
+  }
+
+  private void onStored(
+      List<UploadPlan.Range> planned, Uploaded uploaded, @Nullable Throwable failure) {
+    upload = null;
+    if (closed) {
+      return;
+    }
+    if (failure != null) {
+      onStoreFailure(Failures.cause(failure));
+      return;
+    }
+    if (uploaded.extents().isEmpty()) {
+      planned.forEach(range -> resync(range.source()));
+      planned.forEach(range -> targets.remove(range.source())); // the next cut sees what is left
+      nextObject();
+      return;
+    }
+    Map<StreamId, UploadSource> sources = new TreeMap<>();
+    planned.forEach(range -> sources.put(range.source().id(), range.source()));
+    Map<UploadSource, Long> ends = new HashMap<>();
+    List<Checkpoint> checkpoints = new ArrayList<>();
+    for (Extent extent : uploaded.extents()) {
+      UploadSource source = sources.get(extent.stream());
+      if (source != null) {
+        ends.put(source, extent.endOffset());
+        dueCheckpoint(extent).ifPresent(checkpoints::add);
+      }
+    }
+    Commit commit =
+        new Commit(
+            commandId(),
+            wal.writer(),
+            Optional.of(uploaded.object()),
+            uploaded.extents(),
+            checkpoints,
+            firstWanted(ends));
+    submit(commit, ends, verdict -> onCommitted(uploaded, verdict));
+  }
+
+  private Optional<Checkpoint> dueCheckpoint(Extent extent) {
+    StateAt waiting = laterCheckpoints.get(extent.stream());
+    if (waiting == null || waiting.offset() > extent.endOffset()) {
+      return Optional.empty();
+    }
+    laterCheckpoints.remove(extent.stream());
+    return Optional.of(new Checkpoint(extent.stream(), waiting.offset(), waiting.state()));
+  }
+
+  private void onStoreFailure(Throwable failure) {
+    if (failure instanceof ObjectUpload.Unreadable damaged) {
+      LOG.error(
+          "[stream={}] cannot be uploaded, its batches stay in the WAL: {}",
+          damaged.source().id(),
+          String.valueOf(damaged.getCause()));
+      unreadable.add(damaged.source());
+      targets.remove(damaged.source());
+      nextObject();
+      return;
+    }
+    LOG.warn("building an object again after: {}", failure.toString());
+    retryLater();
+  }
+
+  private void retryLater() {
+    failures++;
+    pause =
+        scheduler.schedule(
+            retrier.pauseNanos(failures),
+            () -> {
+              pause = null;
+              nextObject();
+            });
+  }
+
+  private void onCommitted(Uploaded uploaded, Verdict verdict) {
+    buildingBirth = Long.MAX_VALUE;
+    if (verdict instanceof Verdict.Rejected rejected) {
+      LOG.warn("commit of {} is void: {}", uploaded.object().key(), rejected.reason());
+      retrier.untilDone(
+          "delete " + uploaded.object().key(), () -> store.delete(uploaded.object().key()));
+      retryLater();
+      return;
+    }
+    failures = 0;
+    uploadedObjects.incrementAndGet();
+    uploadedBytes.addAndGet(uploaded.object().sizeBytes());
+    nextObject();
+  }
+
+  /** Puts a command into the catalog, then lets go of what it made superfluous. */
+  private void submit(Commit commit, Map<UploadSource, Long> ends, Consumer<Verdict> then) {
+    catalog
+        .submit(commit)
+        .whenComplete(
+            (verdict, failure) -> scheduler.execute(() -> onVerdict(ends, verdict, failure, then)));
+  }
+
+  private void onVerdict(
+      Map<UploadSource, Long> ends,
+      Verdict verdict,
+      @Nullable Throwable failure,
+      Consumer<Verdict> then) {
+    if (failure != null) {
+      fault(Failures.cause(failure));
+      return;
+    }
+    ends.keySet().forEach(this::resync);
+    if (!(verdict instanceof Verdict.Rejected)) {
+      for (Map.Entry<UploadSource, Long> end : ends.entrySet()) {
+        UploadSource source = end.getKey();
+        if (dirty.contains(source) && source.committedEndOffset() < end.getValue()) {
+          fault(
+              new IllegalStateException(
+                  "a commit left stream %s at offset %d, expected %d"
+                      .formatted(source.id(), source.committedEndOffset(), end.getValue())));
+          return;
+        }
+      }
+      trimTo(catalogTrimPosition());
+    }
+    if (!closed) {
+      then.accept(verdict);
+    }
+  }
+
+  /** Only a position that is itself in the log frees the WAL (P17). */
+  private void trimTo(long position) {
+    if (position > trimPosition) {
+      trimPosition = position;
+      wal.trim(position);
+    }
+  }
+
+  private long catalogTrimPosition() {
+    UUID walId = wal.writer().walId();
+    return catalog.wals().stream()
+        .filter(known -> known.writer().walId().equals(walId))
+        .mapToLong(StreamCatalog.WalState::trimPosition)
+        .max()
+        .orElse(0);
+  }
+
+  /** Tells a source what the catalog makes of it. */
+  private void resync(UploadSource source) {
+    Optional<StreamState> state = catalog.stream(source.id());
+    if (state.isEmpty() || state.get().phase() == Phase.DELETED) {
+      lose(source, "deleted");
+    } else if (!state.get().writer().walId().equals(wal.writer().walId())
+        || state.get().phase() == Phase.CLOSED) {
+      lose(source, state.get().phase() + ", last writer " + state.get().writer());
+    } else {
+      pendingBytes.addAndGet(-source.onCommitted(state.get().committedEndOffset()));
+      dirty.remove(source);
+      if (source.pendingBytes() > 0) { // looked at after the removal: see onDurable
+        dirty.add(source);
+      }
+    }
+  }
+
+  private void lose(UploadSource source, String reason) {
+    long bytes = source.onLost(reason);
+    if (bytes > 0) {
+      LOG.warn("[stream={}] {} bytes in the WAL are void: {}", source.id(), bytes, reason);
+    }
+    targets.remove(source);
+    laterCheckpoints.remove(source.id());
+    onDropped(source, bytes);
+  }
+
+  /** The WAL position below which nothing waits, once the given streams are committed so far. */
+  private long firstWanted(Map<UploadSource, Long> ends) {
+    long position = durablePosition; // read first: what becomes durable later lies above it
+    for (UploadSource source : dirty) {
+      long committed = Math.max(source.committedEndOffset(), ends.getOrDefault(source, 0L));
+      position = Math.min(position, source.firstPositionAbove(committed));
+    }
+    return Math.max(position, trimPosition);
+  }
+
+  private void finishCut() {
+    cutting = false;
+    targets.clear();
+    List<CompletableFuture<Void>> done = cutWaiters;
+    cutWaiters = new ArrayList<>();
+    done.forEach(waiter -> waiter.complete(null));
+    maybeCut();
+  }
+
+  private void fault(Throwable cause) {
+    if (!closed) {
+      faults.onFault("uploads of WAL " + wal.writer().walId(), cause);
+      stop(cause);
+    }
+  }
+
+  private void stop(Throwable reason) {
+    closed = true;
+    retrier.close();
+    if (upload != null) {
+      upload.abandon();
+    }
+    if (ageTimer != null) {
+      ageTimer.cancel();
+    }
+    if (pause != null) {
+      pause.cancel();
+    }
+    List<CompletableFuture<Void>> waiters = new ArrayList<>(cutWaiters);
+    waiters.addAll(nextWaiters);
+    cutWaiters.clear();
+    nextWaiters.clear();
+    waiters.forEach(waiter -> waiter.completeExceptionally(reason));
+  }
+
+  private UUID commandId() {
+    return new UUID(random.nextLong(), random.nextLong());
+  }
+}

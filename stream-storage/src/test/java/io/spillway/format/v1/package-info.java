@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.format.v1;
+
+import org.jspecify.annotations.NullMarked;

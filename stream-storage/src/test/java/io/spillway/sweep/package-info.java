@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.sweep;
+
+import org.jspecify.annotations.NullMarked;
