@@ -70,6 +70,7 @@ public final class BlockScanner {
   private long endPosition;
   private long incarnation = -1;
   private long provenDurable;
+  private long statedTrim;
   private @Nullable BlockHeader header;
   private @Nullable ByteBuffer block;
   private String stopReason = "nothing was read yet";
@@ -183,6 +184,11 @@ public final class BlockScanner {
     return provenDurable;
   }
 
+  /** The highest trim position that a block of the chain states. */
+  public long statedTrim() {
+    return statedTrim;
+  }
+
   /** Why the chain ended where it did, for a person. */
   public String stopReason() {
     return stopReason;
@@ -240,6 +246,7 @@ public final class BlockScanner {
     endPosition = candidate.endPosition();
     incarnation = candidate.incarnation();
     provenDurable = Math.max(provenDurable, candidate.durableUpTo());
+    statedTrim = Math.max(statedTrim, candidate.trimPosition());
     return true;
   }
 

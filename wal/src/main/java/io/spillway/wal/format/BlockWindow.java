@@ -17,14 +17,13 @@ public final class BlockWindow implements AutoCloseable {
   private static final int WINDOW_BYTES = 1 << 20;
 
   private final boolean direct;
-  private AlignedMemory memory;
+  private @Nullable AlignedMemory memory;
   private @Nullable ReadableFile file;
   private long from;
   private long to;
 
   public BlockWindow(boolean direct) {
     this.direct = direct;
-    this.memory = AlignedMemory.allocate(WINDOW_BYTES, direct);
   }
 
   /**
@@ -34,10 +33,11 @@ public final class BlockWindow implements AutoCloseable {
    * @param lengthBytes a multiple of 4 KiB; the range must be in the file
    */
   ByteBuffer load(ReadableFile source, long offset, int lengthBytes) throws IOException {
-    if (source != file || offset < from || offset + lengthBytes > to) {
-      fill(source, offset, lengthBytes);
+    AlignedMemory loaded = memory;
+    if (loaded == null || source != file || offset < from || offset + lengthBytes > to) {
+      loaded = fill(source, offset, lengthBytes);
     }
-    return memory.buffer().slice(Math.toIntExact(offset - from), lengthBytes);
+    return loaded.buffer().slice(Math.toIntExact(offset - from), lengthBytes);
   }
 
   /** Reads a range of the file and writes the same bytes again, durably. */
@@ -48,22 +48,29 @@ public final class BlockWindow implements AutoCloseable {
     }
   }
 
-  private void fill(ReadableFile source, long offset, int lengthBytes) throws IOException {
+  private AlignedMemory fill(ReadableFile source, long offset, int lengthBytes) throws IOException {
     file = null;
-    if (memory.buffer().capacity() < lengthBytes) {
-      memory.free();
-      memory = AlignedMemory.allocate(lengthBytes, direct);
-    }
     long readable = (source.sizeBytes() - offset) & -WalConfig.ALIGNMENT_BYTES;
-    int bytes = (int) Math.min(readable, memory.buffer().capacity());
-    source.read(offset, memory.buffer().slice(0, bytes));
+    AlignedMemory target = memory;
+    int wanted = (int) Math.max(lengthBytes, Math.min(WINDOW_BYTES, readable));
+    if (target == null || target.buffer().capacity() < wanted) {
+      close();
+      target = AlignedMemory.allocate(wanted, direct);
+      memory = target;
+    }
+    int bytes = (int) Math.min(readable, target.buffer().capacity());
+    source.read(offset, target.buffer().slice(0, bytes));
     file = source;
     from = offset;
     to = offset + bytes;
+    return target;
   }
 
   @Override
   public void close() {
-    memory.free();
+    if (memory != null) {
+      memory.free();
+      memory = null;
+    }
   }
 }

@@ -64,6 +64,7 @@ final class GroupCommitter {
   private volatile long durableUpTo;
   private SegmentLog segments;
   private long previousEnd;
+  private long statedTrim;
   private long arrivalCount;
   private int writesOnDevice;
   private boolean stopping;
@@ -107,7 +108,7 @@ final class GroupCommitter {
   /** Any thread. */
   void trim(long position) {
     if (trimPosition.getAndAccumulate(position, Math::max) < position) {
-      owner.execute(() -> segments.trim(trimPosition.get()));
+      wake();
     }
   }
 
@@ -163,6 +164,7 @@ final class GroupCommitter {
       completeWrites();
       if (failure == null) {
         writeBlocks();
+        maybeRecordTrim();
       }
       maybeStop();
     } catch (RuntimeException | Error e) {
@@ -194,6 +196,24 @@ final class GroupCommitter {
     }
   }
 
+  /**
+   * Segments are reused only after a block states the trim, so that a recovery that misses files at
+   * the front knows whether it may. The next block does; when none is due, an empty one.
+   */
+  private void maybeRecordTrim() {
+    long trim = trimPosition.get();
+    if (trim <= statedTrim || writesOnDevice == MAX_WRITES_IN_FLIGHT || !segments.frees(trim)) {
+      return;
+    }
+    if (segments.makeRoom(WalConfig.ALIGNMENT_BYTES, WalConfig.ALIGNMENT_BYTES)) {
+      writeBlock(List.of(), 0);
+    } else if (inFlight.isEmpty() && !segments.isBusy()) {
+      // The log, or the disk, is full to the last page: only the trim itself makes room.
+      statedTrim = trim;
+      segments.trim(trim);
+    }
+  }
+
   /** Takes what fits into one block, in the order of turns; at least one. */
   private List<PendingAppend> gather() {
     long mostBytes = Math.min(config.maxBlockBytes(), segments.roomBytes());
@@ -217,9 +237,11 @@ final class GroupCommitter {
     int length = Math.toIntExact(Capacity.blockBytes(used));
     Placement place = segments.place(length);
     LocalBlock block = new LocalBlock(pool, pool.acquire(length), place.position());
-    BlockWrite write = new BlockWrite(block, frames, place.position() + length);
+    BlockHeader header = header(place, flags, frames.size(), length, used);
+    BlockWrite write = new BlockWrite(block, frames, header);
     inFlight.addLast(write);
-    fill(block, frames, header(place, flags, frames.size(), length, used));
+    fill(block, frames, header);
+    statedTrim = header.trimPosition();
     capacity.add(length - reserved);
     previousEnd = write.endPosition;
     writesOnDevice++;
@@ -289,6 +311,7 @@ final class GroupCommitter {
         durableUpTo = first.endPosition;
         deviceWrites.incrementAndGet();
         writtenBytes.addAndGet(first.endPosition - first.block.position());
+        segments.trim(first.trimPosition);
         tellDurable(first);
       }
       first.block.release();
@@ -372,14 +395,16 @@ final class GroupCommitter {
     private final LocalBlock block;
     private final List<PendingAppend> frames;
     private final long endPosition;
+    private final long trimPosition;
     private @Nullable IOException cause;
     private volatile boolean finished;
     private boolean counted;
 
-    BlockWrite(LocalBlock block, List<PendingAppend> frames, long endPosition) {
+    BlockWrite(LocalBlock block, List<PendingAppend> frames, BlockHeader header) {
       this.block = block;
       this.frames = frames;
-      this.endPosition = endPosition;
+      this.endPosition = header.endPosition();
+      this.trimPosition = header.trimPosition();
     }
 
     /** On the device's thread. */

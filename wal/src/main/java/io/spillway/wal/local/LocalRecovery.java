@@ -10,6 +10,7 @@ import io.spillway.wal.format.BlockHeader;
 import io.spillway.wal.format.BlockScanner;
 import io.spillway.wal.format.BlockScanner.Damage;
 import io.spillway.wal.format.BlockWindow;
+import io.spillway.wal.format.ScannedSegment;
 import io.spillway.wal.local.SegmentLog.RecoveredLog;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -82,7 +83,7 @@ final class LocalRecovery {
               });
         }
       }
-      requireWhole(scanner, trimPosition);
+      requireWhole(files.get(start).base, scanner, trimPosition);
       long end = scanner.endPosition();
       int last = start;
       while (files.get(last).base != scanner.segment().base()) {
@@ -111,11 +112,26 @@ final class LocalRecovery {
     return 0;
   }
 
-  private void requireWhole(BlockScanner scanner, long trimPosition) throws IOException {
+  private void requireWhole(long from, BlockScanner scanner, long trimPosition) throws IOException {
     Optional<Damage> damage = scanner.findDamage();
     if (damage.isPresent()) {
       throw new WalException.Corrupt(
           "WAL " + walId + " in " + device.location() + ": " + damage.get());
+    }
+    long trimmed = Math.max(trimPosition, scanner.statedTrim());
+    if (from > trimmed) {
+      throw new WalException.Corrupt(
+          "WAL "
+              + walId
+              + " in "
+              + device.location()
+              + " begins at position "
+              + from
+              + " but was trimmed at "
+              + trimmed
+              + " only: the files before "
+              + ScannedSegment.nameOf(from)
+              + " are missing");
     }
     if (scanner.endPosition() < trimPosition) {
       throw new WalException.Corrupt(

@@ -132,10 +132,15 @@ final class SegmentLog {
     return placement;
   }
 
+  /** Whether a trim at the position would free a segment. */
+  boolean frees(long position) {
+    return live.size() > 1 && live.firstEntry().getValue().endPosition() <= position;
+  }
+
   /** Frees the segments that lie wholly below the position. */
   void trim(long position) {
     boolean freed = false;
-    while (live.size() > 1 && live.firstEntry().getValue().endPosition() <= position) {
+    while (frees(position)) {
       LocalSegment segment = live.pollFirstEntry().getValue();
       long next = live.firstKey();
       capacity.add(segment.base - next);
@@ -228,7 +233,6 @@ final class SegmentLog {
       change(
           () -> {
             device.delete(lowest.file);
-            device.syncDirectory();
             return lowest;
           },
           deleted -> LOG.debug("deleted WAL file {}", deleted.file.name()));
@@ -238,14 +242,18 @@ final class SegmentLog {
       free.removeFirst();
       change(() -> recycle(lowest, current.endPosition()), ahead::add);
     } else if (fileBytes() + config.segmentBytes() <= config.capacityBytes()) {
-      change(() -> create(device, current.endPosition(), config.segmentBytes()), ahead::add);
+      change(() -> create(current.endPosition()), ahead::add);
     }
   }
 
   private LocalSegment recycle(LocalSegment old, long base) throws IOException {
     device.rename(old.file, ScannedSegment.nameOf(base));
-    device.syncDirectory();
     return new LocalSegment(base, old.file, old.preparedBytes);
+  }
+
+  private LocalSegment create(long base) throws IOException {
+    return new LocalSegment(
+        base, device.create(ScannedSegment.nameOf(base), config.segmentBytes()), 0);
   }
 
   /** Makes a new segment file, durably. Blocks. */
@@ -255,23 +263,43 @@ final class SegmentLog {
     return new LocalSegment(base, file, 0);
   }
 
+  /** Changes a name, makes that durable, and only then tells the owner. */
   private void change(IoTask<LocalSegment> change, Consumer<LocalSegment> onDone) {
     changingFiles = true;
     io.execute(
         () -> {
-          LocalSegment result = null;
-          IOException failure = null;
-          try {
-            result = change.run();
-          } catch (IOException e) {
-            failure = e;
-          } catch (RuntimeException e) {
-            failure = new IOException("changing WAL files failed", e);
-          }
-          LocalSegment changed = result;
-          IOException cause = failure;
-          owner.execute(() -> onChanged(changed, cause, onDone));
+          Outcome changed = Outcome.of(change);
+          io.execute(
+              () -> {
+                Outcome synced = changed.thenSync(device);
+                owner.execute(() -> onChanged(synced.segment, synced.failure, onDone));
+              });
         });
+  }
+
+  private record Outcome(@Nullable LocalSegment segment, @Nullable IOException failure) {
+
+    static Outcome of(IoTask<LocalSegment> change) {
+      try {
+        return new Outcome(change.run(), null);
+      } catch (IOException e) {
+        return new Outcome(null, e);
+      } catch (RuntimeException e) {
+        return new Outcome(null, new IOException("changing WAL files failed", e));
+      }
+    }
+
+    Outcome thenSync(WalDevice device) {
+      LocalSegment done = segment;
+      if (done == null) {
+        return this;
+      }
+      return of(
+          () -> {
+            device.syncDirectory();
+            return done;
+          });
+    }
   }
 
   private void onChanged(

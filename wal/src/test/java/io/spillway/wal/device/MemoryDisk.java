@@ -88,13 +88,14 @@ public final class MemoryDisk {
     unsyncedNameChanges.clear();
     names.clear();
     names.putAll(durableNames);
+    writesUntilFailure = -1;
     if (mount != null) {
       mount.dead = true;
       mount = null;
     }
   }
 
-  /** The write after {@code writes} more fails, and every later one until the next mount. */
+  /** The write after {@code writes} more fails, and every later one until the next crash. */
   public synchronized void failWritesAfter(int writes) {
     writesUntilFailure = writes;
   }
