@@ -17,10 +17,18 @@ import java.util.concurrent.CompletableFuture;
  */
 public interface SharedLog extends AutoCloseable {
 
-  /** The newest checkpoint, if any, and the number replay starts at. */
+  /**
+   * The newest checkpoint, if any, and the number replay starts at. Also fails with {@link
+   * io.spillway.object.ObjectStoreException.Refused} when the store will not be used by anybody
+   * without an operator: no such bucket, access denied.
+   */
   CompletableFuture<Start> open();
 
-  /** Tries to make {@code body} record {@code number}, the number after the newest known one. */
+  /**
+   * Tries to make {@code body} record {@code number}, the number after the newest known one. Fails
+   * with {@link SharedLogException.Overtaken} when a checkpoint has passed the number: the record
+   * may be part of it.
+   */
   CompletableFuture<Created> create(long number, List<ByteBuffer> body);
 
   /**
