@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.config.ConfigResource;
 
 /** An immutable view of the cluster at one offset of the metadata log. Cheap to hold. */
 public interface ClusterMetadata {
@@ -35,6 +36,9 @@ public interface ClusterMetadata {
   Map<String, String> groupOverrides(String groupId);
 
   Map<String, String> clientMetricsOverrides(String name);
+
+  /** Names of the resources of a kind that have dynamic settings, sorted. */
+  Collection<String> configured(ConfigResource.Type type);
 
   /** Finalized feature levels by name, {@code metadata.version} included. */
   Map<String, Short> finalizedFeatures();

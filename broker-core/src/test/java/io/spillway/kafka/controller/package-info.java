@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.kafka.controller;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.kafka.metadata;
+
+import org.jspecify.annotations.NullMarked;
