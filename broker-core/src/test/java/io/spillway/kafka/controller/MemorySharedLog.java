@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -133,6 +134,11 @@ public final class MemorySharedLog implements SharedLog {
     ByteBuffer joined = ByteBuffer.allocate(size);
     body.forEach(part -> joined.put(part.duplicate()));
     return joined.array();
+  }
+
+  @Override
+  public UUID clusterId() {
+    return new UUID(1, 2);
   }
 
   /** Leaves what it holds: a bucket does. */

@@ -135,6 +135,14 @@ final class FakeCluster implements ClusterMetadata {
   }
 
   @Override
+  public Collection<String> configured(ConfigResource.Type type) {
+    return image.configs().resourceData().keySet().stream()
+        .filter(resource -> resource.type() == type)
+        .map(ConfigResource::name)
+        .toList();
+  }
+
+  @Override
   public List<BrokerInfo> brokers() {
     return List.of(
         new BrokerInfo(
