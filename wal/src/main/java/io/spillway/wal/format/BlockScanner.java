@@ -131,10 +131,14 @@ public final class BlockScanner {
       return true;
     }
     if (header != null && segmentIndex + 1 < segments.size()) {
+      String reasonHere = stopReason;
       ScannedSegment following = segments.get(segmentIndex + 1);
       if (following.base() == segment.endPosition() && accept(following)) {
         segmentIndex++;
         return true;
+      }
+      if (endPosition < segment.endPosition()) {
+        stopReason = reasonHere;
       }
     }
     block = null;

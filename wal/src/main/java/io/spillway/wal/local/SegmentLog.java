@@ -52,7 +52,7 @@ final class SegmentLog {
   private long writePosition;
   private boolean changingFiles;
   private boolean preparing;
-  private boolean waitingForSpace;
+  private @Nullable String obstacle;
   private boolean stopped;
 
   /**
@@ -112,11 +112,15 @@ final class SegmentLog {
    */
   boolean makeRoom(int leastBytes, int mostBytes) {
     if (roomBytes() < leastBytes && !roll()) {
+      capacity.setObstacle(obstacle);
       return false;
     }
     long wanted = Math.min(roomBytes(), Math.max(leastBytes, mostBytes));
     boolean ready = current.preparedBytes >= writePosition - current.base + wanted;
     prepareAhead();
+    if (!ready) {
+      capacity.setObstacle(obstacle);
+    }
     return ready;
   }
 
@@ -158,9 +162,9 @@ final class SegmentLog {
     return changingFiles || preparing;
   }
 
-  /** Whether appends wait for somebody to make room on the disk. */
+  /** Whether no more can be prepared until somebody makes room on the disk. */
   boolean isWaitingForSpace() {
-    return waitingForSpace;
+    return obstacle != null;
   }
 
   /** Starts nothing more. */
@@ -319,7 +323,10 @@ final class SegmentLog {
     onProgress.run();
   }
 
-  /** A full disk passes: appends wait, reservations are refused. Anything else ends the WAL. */
+  /**
+   * A full disk passes: there is still what is prepared; then appends wait, and reservations are
+   * refused. Anything else ends the WAL.
+   */
   private void onTrouble(String what, IOException failure) {
     if (stopped) {
       onProgress.run();
@@ -329,11 +336,10 @@ final class SegmentLog {
       onFailure.accept(failure);
       return;
     }
-    if (!waitingForSpace) {
+    if (obstacle == null) {
       LOG.warn("{}: {}; appends wait until there is space", what, failure.getMessage());
     }
-    waitingForSpace = true;
-    capacity.setObstacle(what + ": " + failure.getMessage());
+    obstacle = what + ": " + failure.getMessage();
     owner.schedule(RETRY_NANOS, this::retry);
   }
 
@@ -347,8 +353,8 @@ final class SegmentLog {
   }
 
   private void clearObstacle() {
-    if (waitingForSpace) {
-      waitingForSpace = false;
+    if (obstacle != null) {
+      obstacle = null;
       capacity.setObstacle(null);
       LOG.info("WAL directory {} has space again", device.location());
     }
