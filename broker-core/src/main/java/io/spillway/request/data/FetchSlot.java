@@ -1,0 +1,180 @@
+package io.spillway.request.data;
+
+import io.spillway.partition.BrokerPartition;
+import io.spillway.partition.EpochEnd;
+import io.spillway.protocol.codec.RecordSlices;
+import io.spillway.stream.FetchedData;
+import io.spillway.stream.StreamException;
+import java.util.List;
+import java.util.concurrent.CompletionException;
+import org.apache.kafka.common.errors.ApiException;
+import org.apache.kafka.common.message.FetchResponseData.EpochEndOffset;
+import org.apache.kafka.common.message.FetchResponseData.PartitionData;
+import org.apache.kafka.common.protocol.Errors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One partition of one round of a fetch: what was asked, what was found. Owns the data it holds
+ * until {@link #takeData}. Guarded by its operation.
+ */
+final class FetchSlot {
+
+  final FetchTarget target;
+  final PartitionLocator.Located located;
+
+  /** Null when the partition is not served here. */
+  final @Nullable BrokerPartition partition;
+
+  Errors error;
+  EpochEnd diverging = EpochEnd.UNDEFINED;
+  long highWatermark = -1;
+  long lastStableOffset = -1;
+  long logStartOffset = -1;
+
+  /** The partition's count of durable bytes before its high watermark was taken. */
+  long durableBytesBefore;
+
+  boolean isOpening;
+  boolean isReading;
+  private @Nullable FetchedData data;
+
+  FetchSlot(FetchTarget target, PartitionLocator.Located located) {
+    this.target = target;
+    this.located = located;
+    this.partition = located.partition();
+    this.error = located.error();
+  }
+
+  /**
+   * Takes the partition's watermarks and checks the request against them.
+   *
+   * @return whether there is something to read
+   */
+  boolean check(boolean readCommitted) {
+    BrokerPartition served = partition;
+    if (served == null || error != Errors.NONE) {
+      return false;
+    }
+    isOpening = !served.isOpen();
+    durableBytesBefore = served.durableBytes();
+    if (isOpening) {
+      error = served.unavailability();
+      return false;
+    }
+    error = PartitionLocator.checkLeaderEpoch(served, target.currentLeaderEpoch());
+    if (error != Errors.NONE) {
+      return false;
+    }
+    highWatermark = served.highWatermark();
+    lastStableOffset = Math.min(served.lastStableOffset(), highWatermark);
+    logStartOffset = served.logStartOffset();
+    if (target.lastFetchedEpoch() >= 0 && !isOnOurBranch(served)) {
+      return false;
+    }
+    if (target.fetchOffset() < logStartOffset || target.fetchOffset() > served.logEndOffset()) {
+      refuse(Errors.OFFSET_OUT_OF_RANGE);
+      return false;
+    }
+    return target.fetchOffset() < endOffset(readCommitted);
+  }
+
+  /** KIP-320: whether what the client has last is what this log has there. */
+  private boolean isOnOurBranch(BrokerPartition served) {
+    EpochEnd end = served.endOfEpoch(target.lastFetchedEpoch());
+    if (end.equals(EpochEnd.UNDEFINED)) {
+      refuse(Errors.OFFSET_OUT_OF_RANGE);
+      return false;
+    }
+    if (end.leaderEpoch() < target.lastFetchedEpoch() || end.endOffset() < target.fetchOffset()) {
+      diverging = end;
+      return false;
+    }
+    return true;
+  }
+
+  long endOffset(boolean readCommitted) {
+    return readCommitted ? lastStableOffset : highWatermark;
+  }
+
+  void refuse(Errors why) {
+    error = why;
+    highWatermark = -1;
+    lastStableOffset = -1;
+    logStartOffset = -1;
+  }
+
+  void hold(FetchedData read) {
+    data = read;
+  }
+
+  int dataBytes() {
+    FetchedData held = data;
+    return held == null ? 0 : held.sizeBytes();
+  }
+
+  /** Gives the memory back. */
+  void drop() {
+    FetchedData held = data;
+    data = null;
+    if (held != null) {
+      held.close();
+    }
+  }
+
+  /** The caller closes it. */
+  @Nullable FetchedData takeData() {
+    FetchedData held = data;
+    data = null;
+    return held;
+  }
+
+  /** Bytes that a new round would find, about. */
+  long availableBytes(int bytesRead) {
+    BrokerPartition served = partition;
+    return served == null || isOpening ? 0 : bytesRead + served.durableBytes() - durableBytesBefore;
+  }
+
+  /** The answer, the records aside. */
+  PartitionData answer(boolean readCommitted) {
+    PartitionData answer =
+        new PartitionData()
+            .setPartitionIndex(target.partition())
+            .setErrorCode(error.code())
+            .setHighWatermark(highWatermark)
+            .setLastStableOffset(lastStableOffset)
+            .setLogStartOffset(logStartOffset)
+            .setAbortedTransactions(readCommitted ? List.of() : null)
+            .setRecords(RecordSlices.EMPTY);
+    if (!diverging.equals(EpochEnd.UNDEFINED)) {
+      answer.setDivergingEpoch(
+          new EpochEndOffset()
+              .setEpoch(diverging.leaderEpoch())
+              .setEndOffset(diverging.endOffset()));
+    }
+    return answer;
+  }
+
+  /** What a failed read tells the client. */
+  static Errors errorOf(Throwable failure) {
+    Throwable cause =
+        failure instanceof CompletionException && failure.getCause() != null
+            ? failure.getCause()
+            : failure;
+    if (cause instanceof ApiException) {
+      return Errors.forException(cause);
+    }
+    if (cause instanceof StreamException.OutOfRange) {
+      return Errors.OFFSET_OUT_OF_RANGE;
+    }
+    if (cause instanceof StreamException.Fenced || cause instanceof StreamException.Closed) {
+      return Errors.NOT_LEADER_OR_FOLLOWER;
+    }
+    if (cause instanceof StreamException.Unavailable) {
+      return Errors.KAFKA_STORAGE_ERROR;
+    }
+    if (cause instanceof StreamException.Corrupt) {
+      return Errors.CORRUPT_MESSAGE;
+    }
+    return Errors.UNKNOWN_SERVER_ERROR;
+  }
+}

@@ -1,0 +1,40 @@
+package io.spillway.request.data;
+
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.message.FetchRequestData.FetchPartition;
+
+/**
+ * What a fetch asks of one partition.
+ *
+ * @param topicId zero when the request speaks of names
+ * @param topic empty when the request speaks of ids
+ * @param currentLeaderEpoch the client's idea of it, or -1
+ * @param lastFetchedEpoch epoch of the last record the client has, or -1 (KIP-595)
+ */
+record FetchTarget(
+    Uuid topicId,
+    String topic,
+    int partition,
+    long fetchOffset,
+    int maxBytes,
+    int currentLeaderEpoch,
+    int lastFetchedEpoch) {
+
+  /** Its identity in a session. */
+  record Key(Uuid topicId, String topic, int partition) {}
+
+  Key key() {
+    return new Key(topicId, topic, partition);
+  }
+
+  static FetchTarget of(Uuid topicId, String topic, FetchPartition asked) {
+    return new FetchTarget(
+        topicId,
+        topic,
+        asked.partition(),
+        asked.fetchOffset(),
+        asked.partitionMaxBytes(),
+        asked.currentLeaderEpoch(),
+        asked.lastFetchedEpoch());
+  }
+}
