@@ -26,4 +26,17 @@ public record ServerStats(
     long bytesIn,
     long bytesOut,
     Map<CloseReason, Long> closed,
-    long pooledBytes) {}
+    long pooledBytes) {
+
+  public int connections(String listener) {
+    return connectionsByListener.getOrDefault(listener, 0);
+  }
+
+  public long pauses(ReadPause cause) {
+    return pauses.getOrDefault(cause, 0L);
+  }
+
+  public long closed(CloseReason reason) {
+    return closed.getOrDefault(reason, 0L);
+  }
+}
