@@ -3,7 +3,7 @@ package io.spillway.config;
 import java.io.Serial;
 
 /** A setting that cannot be used. The message names it, its value and what is valid: one line. */
-public final class InvalidSettingException extends RuntimeException {
+public final class InvalidSettingException extends StartRefusedException {
   @Serial private static final long serialVersionUID = 1L;
 
   private final String setting;

@@ -9,7 +9,7 @@ package io.spillway.config;
  * @param validateRecords whether every record is read, not only batch headers
  * @param producerExpirationMs how long the sequence of an idle idempotent producer is remembered
  */
-public record TopicConfig(
+public record TopicDefaults(
     int partitions,
     short replicationFactor,
     boolean autoCreate,
@@ -21,8 +21,8 @@ public record TopicConfig(
     boolean validateRecords,
     long producerExpirationMs) {
 
-  static TopicConfig of(SettingValues values) {
-    return new TopicConfig(
+  static TopicDefaults of(SettingValues values) {
+    return new TopicDefaults(
         values.intValue("num.partitions"),
         (short) values.intValue("default.replication.factor"),
         values.booleanValue("auto.create.topics.enable"),

@@ -1,0 +1,113 @@
+package io.spillway.main;
+
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.function.ToIntFunction;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/** The commands beside {@code serve}, and the help of all of them. */
+final class Commands {
+
+  private Commands() {}
+
+  /** Runs a command line; returns the exit code. */
+  static int execute(List<String> arguments, PrintStream out, PrintStream err) {
+    CommandLine commandLine = new CommandLine(root(out));
+    commandLine.setOut(new PrintWriter(out, true, StandardCharsets.UTF_8));
+    commandLine.setErr(new PrintWriter(err, true, StandardCharsets.UTF_8));
+    commandLine.setUsageHelpWidth(100);
+    commandLine.setParameterExceptionHandler(
+        (exception, args) -> {
+          err.println("spillway: " + exception.getMessage() + ": see spillway --help");
+          return ExitCode.REFUSED;
+        });
+    commandLine.setExecutionExceptionHandler(
+        (exception, ignored, result) -> {
+          throw exception;
+        });
+    return commandLine.execute(arguments.toArray(String[]::new));
+  }
+
+  private static CommandSpec root(PrintStream out) {
+    CommandSpec root = command("spillway", Commands::usage);
+    root.usageMessage()
+        .description("A Kafka-compatible broker that keeps its data in an object store.")
+        .synopsisSubcommandLabel("COMMAND")
+        .footer(
+            "",
+            "Exit codes: 0 done, or stopped; 1 unexpected failure; 2 something has to be put",
+            "right first, and one line says what; 3 the write-ahead log's device failed: start",
+            "again, to recover.",
+            "",
+            "Environment of the launcher: JAVA_HOME, SPILLWAY_HEAP (512m), SPILLWAY_JAVA_OPTS,",
+            "SPILLWAY_BUILD=never, SPILLWAY_CDS=off.");
+    root.addSubcommand("serve", serve());
+    root.addSubcommand("version", version(out));
+    return root;
+  }
+
+  /** For the help only: the main class runs {@code serve} itself. */
+  private static CommandSpec serve() {
+    CommandSpec serve = command("serve", Commands::usage);
+    serve
+        .usageMessage()
+        .description(
+            "Runs a broker until it is stopped; SIGTERM and SIGINT stop it cleanly.",
+            "Without options: 127.0.0.1:9092, with data under ./spillway-data.",
+            "docs/configuration.md lists the settings.");
+    serve.addOption(
+        OptionSpec.builder(ServeOptions.CONFIG)
+            .paramLabel("FILE")
+            .type(String.class)
+            .description("A properties file; Kafka's server.properties will do.")
+            .build());
+    serve.addOption(
+        OptionSpec.builder(ServeOptions.SET)
+            .paramLabel("NAME=VALUE")
+            .type(List.class)
+            .auxiliaryTypes(String.class)
+            .description("A setting; counts more than the file. Repeatable.")
+            .build());
+    return serve;
+  }
+
+  private static CommandSpec version(PrintStream out) {
+    String version = Commands.class.getPackage().getImplementationVersion();
+    CommandSpec spec =
+        command(
+            "version",
+            result -> {
+              out.println(
+                  "spillway "
+                      + (version == null ? "(not from a jar)" : version)
+                      + ", Java "
+                      + Runtime.version());
+              return ExitCode.OK;
+            });
+    spec.usageMessage().description("Shows the version of this program and of the JVM.");
+    return spec;
+  }
+
+  private static int usage(ParseResult result) {
+    CommandLine commandLine = result.commandSpec().commandLine();
+    commandLine.usage(commandLine.getOut());
+    return ExitCode.OK;
+  }
+
+  /** A command that does what the action does with its own part of the command line. */
+  static CommandSpec command(String name, ToIntFunction<ParseResult> action) {
+    CommandSpec[] self = new CommandSpec[1];
+    Callable<Integer> body = () -> action.applyAsInt(self[0].commandLine().getParseResult());
+    CommandSpec spec = CommandSpec.wrapWithoutInspection(body).name(name);
+    self[0] = spec;
+    spec.addOption(
+        OptionSpec.builder("-h", "--help").usageHelp(true).description("Shows this help.").build());
+    return spec;
+  }
+}

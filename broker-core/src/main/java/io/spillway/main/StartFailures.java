@@ -1,0 +1,60 @@
+package io.spillway.main;
+
+import io.spillway.config.StartRefusedException;
+import io.spillway.wal.WalException;
+import java.util.Optional;
+import org.apache.kafka.common.config.ConfigException;
+import org.jspecify.annotations.Nullable;
+
+/** What a failed start means to whoever started it. */
+final class StartFailures {
+
+  /**
+   * @param line for stderr, without line breaks
+   */
+  record Failure(int exitCode, String line) {}
+
+  private StartFailures() {}
+
+  static int exitCode(Throwable failure) {
+    return explain(failure).map(Failure::exitCode).orElse(ExitCode.FAILED);
+  }
+
+  /** Empty for a failure that nobody expected: a bug, or a machine out of memory. */
+  static Optional<Failure> explain(Throwable failure) {
+    Throwable cause = failure;
+    for (int depth = 0; depth < 16 && cause != null; depth++) {
+      Optional<Failure> explained = explainOne(cause);
+      if (explained.isPresent()) {
+        return explained;
+      }
+      cause = cause.getCause();
+    }
+    return Optional.empty();
+  }
+
+  private static Optional<Failure> explainOne(Throwable cause) {
+    if (cause instanceof StartRefusedException) {
+      return failure(ExitCode.REFUSED, cause.getMessage());
+    }
+    if (cause instanceof ConfigException) {
+      return failure(ExitCode.REFUSED, "invalid setting: " + cause.getMessage());
+    }
+    if (cause instanceof WalException.Corrupt) {
+      return failure(
+          ExitCode.REFUSED,
+          "the write-ahead log is damaged: "
+              + cause.getMessage()
+              + ": restore the file, or look at it with spillway inspect wal");
+    }
+    if (cause instanceof WalException.Unavailable) {
+      return failure(ExitCode.FAULT, "the write-ahead log failed: " + cause.getMessage());
+    }
+    return Optional.empty();
+  }
+
+  private static Optional<Failure> failure(int exitCode, @Nullable String message) {
+    String line = String.valueOf(message);
+    return Optional.of(new Failure(exitCode, line.replaceAll("\\s*\\R\\s*", " ")));
+  }
+}
