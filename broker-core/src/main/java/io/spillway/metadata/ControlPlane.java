@@ -1,7 +1,6 @@
 package io.spillway.metadata;
 
 import io.spillway.request.RequestContext;
-import java.util.Collection;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -19,8 +18,6 @@ import org.apache.kafka.common.message.ListPartitionReassignmentsRequestData;
 import org.apache.kafka.common.message.ListPartitionReassignmentsResponseData;
 import org.apache.kafka.common.message.UpdateFeaturesRequestData;
 import org.apache.kafka.common.message.UpdateFeaturesResponseData;
-import org.apache.kafka.common.quota.ClientQuotaAlteration;
-import org.apache.kafka.common.quota.ClientQuotaEntity;
 import org.apache.kafka.common.requests.ApiError;
 
 /**
@@ -67,10 +64,6 @@ public interface ControlPlane extends AutoCloseable {
 
   CompletableFuture<UpdateFeaturesResponseData> updateFeatures(
       RequestContext context, UpdateFeaturesRequestData request);
-
-  /** Changes of client quotas; each entity has its own verdict. */
-  CompletableFuture<Map<ClientQuotaEntity, ApiError>> alterClientQuotas(
-      RequestContext context, Collection<ClientQuotaAlteration> changes, boolean validateOnly);
 
   /** Takes a broker that is gone for good out of the cluster. */
   CompletableFuture<Void> unregisterBroker(RequestContext context, int brokerId);

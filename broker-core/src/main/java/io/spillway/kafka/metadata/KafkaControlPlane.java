@@ -9,6 +9,7 @@ import io.spillway.kafka.controller.RequestedFactor;
 import io.spillway.kafka.controller.SharedLogRaftClient;
 import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.ClusterMetadata.Endpoint;
+import io.spillway.metadata.ConfigDescriptions;
 import io.spillway.metadata.ControlPlane;
 import io.spillway.metadata.MetadataSubscriber;
 import io.spillway.metadata.TopicConfigs;
@@ -48,8 +49,6 @@ import org.apache.kafka.common.message.RequestHeaderData;
 import org.apache.kafka.common.message.UpdateFeaturesRequestData;
 import org.apache.kafka.common.message.UpdateFeaturesResponseData;
 import org.apache.kafka.common.protocol.Errors;
-import org.apache.kafka.common.quota.ClientQuotaAlteration;
-import org.apache.kafka.common.quota.ClientQuotaEntity;
 import org.apache.kafka.common.requests.ApiError;
 import org.apache.kafka.common.security.auth.KafkaPrincipal;
 import org.apache.kafka.controller.ControllerRequestContext;
@@ -82,6 +81,7 @@ public final class KafkaControlPlane implements ControlPlane {
   private final SharedLogRaftClient raft;
   private final QuorumController controller;
   private final KafkaTopicConfigs topicConfigs;
+  private final KafkaConfigDescriptions configDescriptions;
   private final ImageClusterMetadata.Topics topics = new ImageClusterMetadata.Topics();
   private final CompletableFuture<Void> active = new CompletableFuture<>();
 
@@ -126,6 +126,7 @@ public final class KafkaControlPlane implements ControlPlane {
     raft.register(images); // before the controller, which registers itself
     this.controller = Controllers.create(settings, raft, time, random, faults);
     this.topicConfigs = new KafkaTopicConfigs(settings, () -> view);
+    this.configDescriptions = new KafkaConfigDescriptions(settings, () -> view);
   }
 
   /** Replays the log and leads it; completes when the controller takes writes. */
@@ -176,6 +177,11 @@ public final class KafkaControlPlane implements ControlPlane {
   /** Settings in force per topic, from the newest view. */
   public TopicConfigs topicConfigs() {
     return topicConfigs;
+  }
+
+  /** What clients are told about settings. */
+  public ConfigDescriptions configDescriptions() {
+    return configDescriptions;
   }
 
   // ---- views
@@ -378,12 +384,6 @@ public final class KafkaControlPlane implements ControlPlane {
   public CompletableFuture<UpdateFeaturesResponseData> updateFeatures(
       RequestContext context, UpdateFeaturesRequestData request) {
     return controller.updateFeatures(context(context, request.timeoutMs()), request);
-  }
-
-  @Override
-  public CompletableFuture<Map<ClientQuotaEntity, ApiError>> alterClientQuotas(
-      RequestContext context, Collection<ClientQuotaAlteration> changes, boolean validateOnly) {
-    return controller.alterClientQuotas(context(context), changes, validateOnly);
   }
 
   @Override

@@ -8,7 +8,6 @@ import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemRandom;
 import io.spillway.runtime.SystemThreads;
 import java.net.InetAddress;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -23,14 +22,14 @@ import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.security.auth.KafkaPrincipal;
 
 /** A control plane of one broker on a log in memory. */
-final class TestCluster implements AutoCloseable {
+public final class TestCluster implements AutoCloseable {
 
-  static final String CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAA";
-  static final Endpoint ENDPOINT = new Endpoint("PLAINTEXT", "localhost", 9092);
+  public static final String CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAA";
+  public static final Endpoint ENDPOINT = new Endpoint("PLAINTEXT", "localhost", 9092);
 
-  final Queue<Throwable> faults = new ConcurrentLinkedQueue<>();
+  public final Queue<Throwable> faults = new ConcurrentLinkedQueue<>();
   final SystemThreads threads;
-  final KafkaControlPlane plane;
+  public final KafkaControlPlane plane;
 
   TestCluster(MemorySharedLog log, Map<String, String> properties, int checkpointEveryRecords) {
     ControllerSettings from = ControllerSettings.of(CLUSTER_ID, 1, properties);
@@ -51,11 +50,11 @@ final class TestCluster implements AutoCloseable {
             settings, log, threads, new SystemRandom(), (what, cause) -> faults.add(cause));
   }
 
-  static TestCluster started(MemorySharedLog log) throws Exception {
+  public static TestCluster started(MemorySharedLog log) throws Exception {
     return started(log, Map.of(), ControllerSettings.CHECKPOINT_EVERY_RECORDS);
   }
 
-  static TestCluster started(
+  public static TestCluster started(
       MemorySharedLog log, Map<String, String> properties, int checkpointEveryRecords)
       throws Exception {
     TestCluster cluster = new TestCluster(log, properties, checkpointEveryRecords);
@@ -64,8 +63,8 @@ final class TestCluster implements AutoCloseable {
     return cluster;
   }
 
-  CreatableTopicResult create(String name, int partitions, int factor, Map<String, String> configs)
-      throws Exception {
+  public CreatableTopicResult create(
+      String name, int partitions, int factor, Map<String, String> configs) throws Exception {
     CreatableTopic topic =
         new CreatableTopic()
             .setName(name)
@@ -83,7 +82,7 @@ final class TestCluster implements AutoCloseable {
         .find(name);
   }
 
-  static RequestContext context(ApiKeys api) {
+  public static RequestContext context(ApiKeys api) {
     return new RequestContext(
         KafkaPrincipal.ANONYMOUS,
         "PLAINTEXT",
@@ -96,14 +95,8 @@ final class TestCluster implements AutoCloseable {
         1);
   }
 
-  static Map<String, String> with(Map<String, String> base, String key, String value) {
-    Map<String, String> all = new HashMap<>(base);
-    all.put(key, value);
-    return all;
-  }
-
   /** kill -9: nothing is said, what runs is ignored. */
-  void kill() {
+  public void kill() {
     plane.close();
     threads.close();
   }

@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.request.admin;
+
+import org.jspecify.annotations.NullMarked;
