@@ -1,7 +1,7 @@
 package io.spillway.request;
 
 import io.spillway.metadata.ClusterMetadata;
-import java.util.List;
+import io.spillway.protocol.codec.ServedApis;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -20,7 +20,7 @@ import org.apache.kafka.common.requests.ApiVersionsRequest;
 /** ApiVersions: what is served, and the feature levels of the cluster (KIP-35, KIP-584). */
 public final class ApiVersionsHandler implements ApiHandler {
 
-  private final List<ApiVersion> served;
+  private final ServedApis served;
   private final Map<String, FeatureRange> supportedFeatures;
   private final Supplier<ClusterMetadata> metadata;
 
@@ -29,10 +29,10 @@ public final class ApiVersionsHandler implements ApiHandler {
    * @param supportedFeatures levels this broker could run at, by feature name
    */
   public ApiVersionsHandler(
-      List<ApiVersion> served,
+      ServedApis served,
       Map<String, FeatureRange> supportedFeatures,
       Supplier<ClusterMetadata> metadata) {
-    this.served = List.copyOf(served);
+    this.served = served;
     this.supportedFeatures = Map.copyOf(supportedFeatures);
     this.metadata = metadata;
   }
@@ -56,8 +56,7 @@ public final class ApiVersionsHandler implements ApiHandler {
   /** Feature ranges that start at 0 are left out below version 4, which cannot express them. */
   private ApiVersionsResponseData response(short version) {
     ApiVersionsResponseData response = new ApiVersionsResponseData();
-    response.setApiKeys(new ApiVersionCollection(served.size()));
-    served.forEach(api -> response.apiKeys().add(api.duplicate()));
+    response.setApiKeys(ranges());
     SupportedFeatureKeyCollection supported = new SupportedFeatureKeyCollection();
     supportedFeatures.forEach(
         (name, range) -> {
@@ -74,6 +73,19 @@ public final class ApiVersionsHandler implements ApiHandler {
     response.setFinalizedFeatures(finalizedFeatures(view));
     response.setFinalizedFeaturesEpoch(view.offset());
     return response;
+  }
+
+  /**
+   * Produce is said to begin at version 0, as Apache Kafka says it (KAFKA-18659): older librdkafka
+   * takes a higher one for a broker that knows no compression, and then sends nothing else.
+   */
+  private ApiVersionCollection ranges() {
+    ApiVersionCollection ranges = served.toApiVersions();
+    ApiVersion produce = ranges.find(ApiKeys.PRODUCE.id);
+    if (produce != null) {
+      produce.setMinVersion((short) 0);
+    }
+    return ranges;
   }
 
   private static FinalizedFeatureKeyCollection finalizedFeatures(ClusterMetadata view) {

@@ -37,6 +37,7 @@ final class ListOffsetsHandler implements ApiHandler {
   private static final long UNKNOWN_OFFSET = -1;
   private static final byte READ_COMMITTED = 1;
   private static final short FIRST_VERSION_WITH_TIMEOUT = 10;
+  private static final short FIRST_VERSION_WITH_LEADER_EPOCH = 4;
   private static final int DEFAULT_TIMEOUT_MS = 30_000;
 
   /** The first version of the request that knows the special timestamp. */
@@ -113,18 +114,24 @@ final class ListOffsetsHandler implements ApiHandler {
           timers.schedule(TimeUnit.MILLISECONDS.toNanos(timeoutMs), () -> all.complete(null));
       all.whenComplete((done, failure) -> timeout.cancel());
     }
-    all.thenRun(() -> exchange.reply(assemble(request, pending)));
+    all.thenRun(() -> exchange.reply(assemble(request, pending, version)));
   }
 
   private static ListOffsetsResponseData assemble(
       ListOffsetsRequestData request,
-      List<CompletableFuture<ListOffsetsPartitionResponse>> answers) {
+      List<CompletableFuture<ListOffsetsPartitionResponse>> answers,
+      short version) {
     ListOffsetsResponseData response = new ListOffsetsResponseData();
     int next = 0;
     for (ListOffsetsTopic topic : request.topics()) {
       ListOffsetsTopicResponse out = new ListOffsetsTopicResponse().setName(topic.name());
       for (ListOffsetsPartition asked : topic.partitions()) {
-        out.partitions().add(answers.get(next++).getNow(error(asked, Errors.REQUEST_TIMED_OUT)));
+        ListOffsetsPartitionResponse answer =
+            answers.get(next++).getNow(error(asked, Errors.REQUEST_TIMED_OUT));
+        if (version < FIRST_VERSION_WITH_LEADER_EPOCH) {
+          answer.setLeaderEpoch(-1); // the older layouts refuse any other value
+        }
+        out.partitions().add(answer);
       }
       response.topics().add(out);
     }
