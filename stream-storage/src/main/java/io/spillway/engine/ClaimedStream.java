@@ -5,6 +5,7 @@ import io.spillway.catalog.CatalogCommand.Checkpoint;
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.Trim;
 import io.spillway.catalog.StreamCatalog.EpochStart;
+import io.spillway.catalog.StreamCatalog.Phase;
 import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.catalog.StreamCatalog.Verdict;
 import io.spillway.engine.StreamLog.BatchTime;
@@ -168,16 +169,26 @@ final class ClaimedStream implements StreamHandle {
               Throwable cause = Failures.cause(failure);
               boolean gone =
                   cause instanceof ObjectReads.Gone || cause instanceof WalException.Unavailable;
-              return gone && looks > 0
+              return gone && looks > 0 && learnTrim()
                   ? again.get()
                   : CompletableFuture.<T>failedFuture(readFailure(cause));
             })
         .thenCompose(each -> each);
   }
 
+  /** The catalog may know of a trim or a deletion before this handle does; false when deleted. */
+  private boolean learnTrim() {
+    Optional<StreamState> now = state().filter(state -> state.phase() != Phase.DELETED);
+    now.ifPresent(state -> log.onTrimmed(Math.min(state.logStartOffset(), log.highWatermark())));
+    return now.isPresent();
+  }
+
   private RuntimeException readFailure(Throwable cause) {
     if (cause instanceof StreamException known) {
       return known;
+    }
+    if (state().filter(state -> state.phase() != Phase.DELETED).isEmpty()) {
+      return new StreamException.Fenced("stream " + log.id() + " is deleted");
     }
     if (cause instanceof WalException.Unavailable) {
       return new StreamException.Closed("stream " + log.id() + ": " + cause.getMessage());

@@ -1,5 +1,6 @@
 package io.spillway.engine;
 
+import io.spillway.format.v1.ObjectWriter;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -10,6 +11,7 @@ import java.util.concurrent.TimeUnit;
  * @param uploadIntervalMs or when the oldest has waited as long
  * @param walFillUploadPercent or when the WAL is as full
  * @param uploadBufferBytes memory that uploads may hold
+ * @param objectBlockBytes of a block in an object: what one read gets at least, under one CRC
  * @param tailCacheBytes memory for the newest WAL blocks: tail reads and uploads
  * @param blockCacheBytes memory for blocks of objects: catch-up reads
  * @param indexCacheBytes memory for indexes of objects
@@ -26,6 +28,7 @@ public record EngineConfig(
     long uploadIntervalMs,
     int walFillUploadPercent,
     long uploadBufferBytes,
+    int objectBlockBytes,
     long tailCacheBytes,
     long blockCacheBytes,
     long indexCacheBytes,
@@ -46,6 +49,7 @@ public record EngineConfig(
         "walFillUploadPercent",
         walFillUploadPercent);
     require(uploadBufferBytes > 0, "uploadBufferBytes", uploadBufferBytes);
+    require(objectBlockBytes > 0, "objectBlockBytes", objectBlockBytes);
     require(tailCacheBytes >= 0, "tailCacheBytes", tailCacheBytes);
     require(blockCacheBytes >= 0, "blockCacheBytes", blockCacheBytes);
     require(indexCacheBytes >= 0, "indexCacheBytes", indexCacheBytes);
@@ -63,6 +67,7 @@ public record EngineConfig(
         TimeUnit.MINUTES.toMillis(1),
         50,
         128 * MIB,
+        ObjectWriter.DEFAULT_BLOCK_BYTES,
         128 * MIB,
         64 * MIB,
         16 * MIB,
@@ -80,6 +85,7 @@ public record EngineConfig(
         intervalMs,
         walFillUploadPercent,
         uploadBufferBytes,
+        objectBlockBytes,
         tailCacheBytes,
         blockCacheBytes,
         indexCacheBytes,
@@ -97,6 +103,7 @@ public record EngineConfig(
         uploadIntervalMs,
         walFillUploadPercent,
         uploadBufferBytes,
+        objectBlockBytes,
         tailBytes,
         blockBytes,
         indexBytes,
@@ -114,6 +121,7 @@ public record EngineConfig(
         uploadIntervalMs,
         walFillUploadPercent,
         uploadBufferBytes,
+        objectBlockBytes,
         tailCacheBytes,
         blockCacheBytes,
         indexCacheBytes,

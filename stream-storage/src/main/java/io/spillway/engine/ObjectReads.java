@@ -51,9 +51,14 @@ final class ObjectReads {
    */
   CompletableFuture<FetchedData> fetch(
       StreamId stream, long offset, long endOffset, int maxBytes, ReadAhead readAhead) {
+    List<Extent> extents = catalog.extents(stream, offset, MAX_EXTENTS);
+    if (extents.isEmpty() || extents.get(0).baseOffset() > offset) { // coverage has no holes
+      return CompletableFuture.failedFuture(
+          new Gone("offset " + offset + " of stream " + stream + " is in no object"));
+    }
     Fetch fetch = new Fetch(stream, offset, endOffset, maxBytes, readAhead.windowBytes(offset));
     return fetch
-        .run(catalog.extents(stream, offset, MAX_EXTENTS), 0)
+        .run(extents, 0)
         .handle(
             (done, failure) -> {
               if (failure != null && fetch.buffers.isEmpty()) {

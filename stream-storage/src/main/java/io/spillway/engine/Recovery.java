@@ -8,7 +8,6 @@ import io.spillway.catalog.StreamCatalog.WalState;
 import io.spillway.wal.Batch;
 import io.spillway.wal.StreamId;
 import io.spillway.wal.WriteAheadLog;
-import io.spillway.wal.WriterIncarnation;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -44,22 +43,17 @@ final class Recovery {
    *
    * @throws StartRefusedException naming the WAL and what to do
    */
-  static void requireOwnWal(StreamCatalog catalog, WriterIncarnation here, int nodeId) {
-    if (here.nodeId() != nodeId) {
-      throw new StartRefusedException.WalForeign(
-          "WAL %s belongs to node %d, this is node %d"
-              .formatted(here.walId(), here.nodeId(), nodeId));
-    }
+  static void requireOwnWal(StreamCatalog catalog, UUID here, int nodeId) {
     for (WalState known : catalog.wals()) {
-      boolean isHere = known.writer().walId().equals(here.walId());
+      boolean isHere = known.writer().walId().equals(here);
       if (isHere && known.phase() == WalPhase.ABANDONED) {
         throw new StartRefusedException.WalAbandoned(
             "WAL %s was abandoned: what it holds must not come back; move its directory away and start again"
-                .formatted(here.walId()));
+                .formatted(here));
       }
       if (!isHere && known.phase() == WalPhase.OPEN && known.writer().nodeId() == nodeId) {
         throw new StartRefusedException.WalMissing(
-            missing(catalog, nodeId, known.writer().walId(), here.walId()));
+            missing(catalog, nodeId, known.writer().walId(), here));
       }
     }
   }
@@ -103,7 +97,7 @@ final class Recovery {
    * @return where the WAL goes on
    */
   long run() {
-    UUID walId = wal.writer().walId();
+    UUID walId = wal.walId();
     boolean known = catalog.wals().stream().anyMatch(state -> state.writer().walId().equals(walId));
     long end = wal.recover((position, batch) -> onFrame(walId, known, position, batch));
     return end;

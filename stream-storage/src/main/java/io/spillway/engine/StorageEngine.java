@@ -17,7 +17,6 @@ import io.spillway.catalog.StreamCatalog.Phase;
 import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.catalog.StreamCatalog.Verdict;
 import io.spillway.catalog.StreamCatalog.WalState;
-import io.spillway.format.v1.ObjectWriter;
 import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStore;
 import io.spillway.runtime.Cancellable;
@@ -87,6 +86,7 @@ public final class StorageEngine implements StreamStore {
   private final AtomicBoolean catalogFailed = new AtomicBoolean();
   private final AtomicBoolean stopping = new AtomicBoolean();
   private volatile boolean closed;
+  private volatile boolean walSealed;
   private volatile long recoveredFrames;
   private @Nullable CompletableFuture<Long> drained;
 
@@ -114,7 +114,8 @@ public final class StorageEngine implements StreamStore {
             config.uploadBytes(),
             TimeUnit.MILLISECONDS.toNanos(config.uploadIntervalMs()),
             config.walFillUploadPercent(),
-            config.uploadBufferBytes());
+            config.uploadBufferBytes(),
+            config.objectBlockBytes());
     this.uploads =
         new UploadPipeline(limits, wal, catalog, store, threads, scheduler, random, faults);
     this.blocks =
@@ -186,10 +187,10 @@ public final class StorageEngine implements StreamStore {
   }
 
   private Recovery recover() {
-    Recovery.requireOwnWal(catalog, wal.writer(), config.nodeId());
+    Recovery.requireOwnWal(catalog, wal.walId(), config.nodeId());
     long trimmed =
         catalog.wals().stream()
-            .filter(known -> known.writer().walId().equals(wal.writer().walId()))
+            .filter(known -> known.writer().walId().equals(wal.walId()))
             .mapToLong(WalState::trimPosition)
             .max()
             .orElse(0);
@@ -201,12 +202,12 @@ public final class StorageEngine implements StreamStore {
           blocks.forget(object.key());
           deleter.delete(object.key());
         });
-    uploads.startAt(recovery.logs(), end, trimmed);
+    uploads.startAt(recovery.logs(), end - 1, trimmed);
     recoveredFrames = recovery.frames();
     if (recovery.frames() > 0) {
       LOG.info(
           "[wal={}] recovered {} frames, {} of them superfluous; {} bytes of {} streams are to be uploaded",
-          wal.writer().walId(),
+          wal.walId(),
           recovery.frames(),
           recovery.voidFrames(),
           uploads.pendingBytes(),
@@ -222,11 +223,11 @@ public final class StorageEngine implements StreamStore {
         return CompletableFuture.failedFuture(
             new WalException.Corrupt(
                 "WAL %s cannot give back batches of stream %s from offset %d on"
-                    .formatted(wal.writer().walId(), log.id(), log.committedEndOffset())));
+                    .formatted(wal.walId(), log.id(), log.committedEndOffset())));
       }
     }
     List<CompletableFuture<Void>> closing = new ArrayList<>();
-    for (StreamState state : Recovery.streamsOf(catalog, wal.writer().walId())) {
+    for (StreamState state : Recovery.streamsOf(catalog, wal.walId())) {
       closing.add(
           submit(new Close(commandId(), state.id(), wal.writer(), state.committedEndOffset()))
               .thenAccept(verdict -> requireApplied("closing stream " + state.id(), verdict)));
@@ -290,14 +291,15 @@ public final class StorageEngine implements StreamStore {
   /** P13: stays with the claim while another WAL has batches of the stream. */
   private CompletableFuture<StreamState> untilOpen(StreamId id, StreamToken token) {
     Optional<StreamState> state = catalog.stream(id);
-    if (state.isEmpty() || stopping.get()) {
+    if (state.isEmpty()) {
       return CompletableFuture.failedFuture(
-          stopping.get()
-              ? new StreamException.Closed("storage is stopping")
-              : new StreamException.Fenced("stream " + id + " is gone"));
+          new StreamException.Fenced("stream " + id + " is gone"));
     }
     if (state.get().phase() == Phase.OPEN && state.get().token().equals(token)) {
       return CompletableFuture.completedFuture(state.get());
+    }
+    if (stopping.get()) {
+      return CompletableFuture.failedFuture(new StreamException.Closed("storage is stopping"));
     }
     boolean waiting =
         state.get().phase() == Phase.CLOSING
@@ -328,7 +330,9 @@ public final class StorageEngine implements StreamStore {
 
   private StreamLog newLog(StreamState state) {
     ReadAhead readAhead =
-        new ReadAhead(ObjectWriter.DEFAULT_BLOCK_BYTES, config.maxReadAheadBytes());
+        new ReadAhead(
+            Math.min(config.objectBlockBytes(), config.maxReadAheadBytes()),
+            config.maxReadAheadBytes());
     return new StreamLog(state, wal, tail, uploads, readAhead);
   }
 
@@ -495,7 +499,7 @@ public final class StorageEngine implements StreamStore {
               if (!isSealed) {
                 LOG.warn(
                     "[wal={}] is not drained: {} bytes are in it alone, keep it",
-                    wal.writer().walId(),
+                    wal.walId(),
                     left);
               }
               close();
@@ -507,7 +511,12 @@ public final class StorageEngine implements StreamStore {
 
   /** Whether the WAL was drained and sealed. */
   private CompletableFuture<Boolean> drainAll() {
-    List<StreamLog> all = List.copyOf(logs.values());
+    List<CompletableFuture<Void>> underWay = new ArrayList<>();
+    transitions.values().forEach(each -> underWay.add(each.handle((done, failure) -> null)));
+    return allOf(underWay).thenCompose(settled -> drainAll(List.copyOf(logs.values())));
+  }
+
+  private CompletableFuture<Boolean> drainAll(List<StreamLog> all) {
     all.forEach(StreamLog::seal);
     return allOf(all.stream().map(StreamLog::whenQuiet).toList())
         .thenCompose(quiet -> uploads.flush())
@@ -528,8 +537,17 @@ public final class StorageEngine implements StreamStore {
                         .thenApply(
                             verdict -> {
                               requireApplied("sealing WAL " + wal.writer(), verdict);
+                              walSealed = true;
                               return true;
                             }));
+  }
+
+  /**
+   * Whether a shutdown has drained and sealed the WAL: from then on nothing needs its directory.
+   * With nothing left in it but no seal, the next start still asks for it.
+   */
+  public boolean isSealed() {
+    return walSealed;
   }
 
   @Override

@@ -74,7 +74,7 @@ final class StreamLog implements UploadSource {
     if (batch.baseOffset() != nextOffset) {
       throw new StartRefusedException.WalIncomplete(
           "the WAL lacks batches of stream %s: expected offset %d, found %d at position %d; it is an old copy, or was changed; give it back as it was, or give up what it holds: spillway wal abandon %s"
-              .formatted(id, nextOffset, batch.baseOffset(), position, wal.writer().walId()));
+              .formatted(id, nextOffset, batch.baseOffset(), position, wal.walId()));
     }
     frames.add(
         batch.baseOffset(),
@@ -181,7 +181,7 @@ final class StreamLog implements UploadSource {
       }
     }
     if (wanted) {
-      uploads.onDurable(this, frame.sizeBytes(), frame.position() + frame.sizeBytes());
+      uploads.onDurable(this, frame.sizeBytes(), frame.position());
     }
     listener.onDurable(batch);
     quiet.forEach(waiter -> waiter.complete(null));

@@ -41,7 +41,7 @@ final class ObjectUpload {
   private final long birth;
   private final Iterator<UploadPlan.Range> ranges;
   private final boolean inParts;
-  private final ObjectWriter writer = new ObjectWriter(ObjectWriter.DEFAULT_BLOCK_BYTES);
+  private final ObjectWriter writer;
   private final CompletableFuture<Uploaded> result = new CompletableFuture<>();
 
   private UploadPlan.@Nullable Range range;
@@ -68,6 +68,7 @@ final class ObjectUpload {
     this.limits = limits;
     this.key = key;
     this.birth = birth;
+    this.writer = new ObjectWriter(limits.blockBytes());
     this.ranges = ranges.iterator();
     this.inParts = ranges.stream().mapToLong(UploadPlan.Range::bytes).sum() > limits.partBytes();
   }

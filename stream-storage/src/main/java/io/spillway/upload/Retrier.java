@@ -6,7 +6,7 @@ import io.spillway.runtime.Clock;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
 import io.spillway.stream.StreamException;
-import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -26,13 +26,13 @@ public final class Retrier implements AutoCloseable {
 
   private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
   private static final long MAX_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(10);
-  private static final long WARN_EVERY_NANOS = TimeUnit.MINUTES.toNanos(1);
+  private static final long FIRST_WARNING_NANOS = TimeUnit.SECONDS.toNanos(5);
+  private static final long WARNING_INTERVAL_NANOS = TimeUnit.MINUTES.toNanos(1);
 
   private final Scheduler scheduler;
   private final Clock clock;
   private final RandomSource random;
-  private final Set<Attempt<?>> waiting = new HashSet<>();
-  private @Nullable Long warnedAtNanos;
+  private final Set<Attempt<?>> waiting = new LinkedHashSet<>();
   private boolean closed;
 
   public Retrier(Scheduler scheduler, Clock clock, RandomSource random) {
@@ -69,21 +69,12 @@ public final class Retrier implements AutoCloseable {
     }
   }
 
-  private void warn(String what, Throwable failure) {
-    Long last = warnedAtNanos;
-    long now = clock.nanoTime();
-    if (last == null || now - last >= WARN_EVERY_NANOS) {
-      warnedAtNanos = now;
-      LOG.warn(
-          "object store does not answer as hoped, trying on: {}: {}", what, failure.toString());
-    }
-  }
-
   private final class Attempt<T> {
     private final String what;
     private final Supplier<CompletableFuture<T>> request;
     private final CompletableFuture<T> result = new CompletableFuture<>();
     private int failures;
+    private long warnAtNanos;
     private @Nullable Cancellable pause;
 
     Attempt(String what, Supplier<CompletableFuture<T>> request) {
@@ -115,9 +106,19 @@ public final class Retrier implements AutoCloseable {
         abandon();
       } else {
         failures++;
-        warn(what, cause);
+        warn(cause);
         waiting.add(this);
         pause = scheduler.schedule(pauseNanos(failures), this::start);
+      }
+    }
+
+    private void warn(Throwable cause) {
+      long now = clock.nanoTime();
+      if (failures == 1) {
+        warnAtNanos = now + FIRST_WARNING_NANOS;
+      } else if (now >= warnAtNanos) {
+        warnAtNanos = now + WARNING_INTERVAL_NANOS;
+        LOG.warn("{} has failed {} times and is tried again: {}", what, failures, cause.toString());
       }
     }
 

@@ -5,9 +5,10 @@ package io.spillway.upload;
  * @param intervalNanos or when the oldest has waited as long
  * @param walFillPercent or when the WAL is as full
  * @param bufferBytes memory an upload may hold
+ * @param blockBytes of a block in an object
  */
 public record UploadLimits(
-    long triggerBytes, long intervalNanos, int walFillPercent, long bufferBytes) {
+    long triggerBytes, long intervalNanos, int walFillPercent, long bufferBytes, int blockBytes) {
 
   private static final long MIB = 1024 * 1024;
 

@@ -73,7 +73,7 @@ public final class UploadPipeline implements AutoCloseable {
   private final AtomicBoolean aging = new AtomicBoolean();
   private final AtomicLong uploadedBytes = new AtomicLong();
   private final AtomicLong uploadedObjects = new AtomicLong();
-  private volatile long durablePosition;
+  private volatile long newestPosition;
   private volatile long agingSinceNanos;
   private volatile long cutSinceNanos;
   private volatile boolean cutting;
@@ -116,11 +116,11 @@ public final class UploadPipeline implements AutoCloseable {
   /**
    * A batch became durable. Called in WAL order, after the source shows it.
    *
-   * @param endPosition WAL position behind it; every later batch lies at or above
+   * @param position in the WAL; every later batch lies above
    */
-  public void onDurable(UploadSource source, int bytes, long endPosition) {
+  public void onDurable(UploadSource source, int bytes, long position) {
     dirty.add(source);
-    durablePosition = endPosition;
+    newestPosition = position;
     long pending = pendingBytes.addAndGet(bytes);
     if (!aging.get() && aging.compareAndSet(false, true)) {
       agingSinceNanos = threads.clock().nanoTime();
@@ -199,13 +199,13 @@ public final class UploadPipeline implements AutoCloseable {
    * What a recovery found, before anything else is called.
    *
    * @param sources with batches that wait
-   * @param durable where the WAL goes on
+   * @param newest position of the newest byte in the WAL
    * @param trimmed how far the catalog says the WAL is free
    */
-  public void startAt(List<? extends UploadSource> sources, long durable, long trimmed) {
+  public void startAt(List<? extends UploadSource> sources, long newest, long trimmed) {
     dirty.addAll(sources);
     pendingBytes.set(sources.stream().mapToLong(UploadSource::pendingBytes).sum());
-    durablePosition = durable;
+    newestPosition = newest;
     trimPosition = trimmed;
   }
 
@@ -287,7 +287,7 @@ public final class UploadPipeline implements AutoCloseable {
     WriteAheadLog.WalUsage usage = wal.usage();
     long capacity = Math.max(1, usage.capacityBytes());
     return usage.usedBytes() * 100 / capacity >= limits.walFillPercent()
-        && durablePosition - trimPosition >= capacity / MIN_RELEASE_SHARE;
+        && newestPosition - trimPosition >= capacity / MIN_RELEASE_SHARE;
   }
 
   private void cut() {
@@ -426,15 +426,22 @@ public final class UploadPipeline implements AutoCloseable {
     buildingBirth = Long.MAX_VALUE;
     if (verdict instanceof Verdict.Rejected rejected) {
       LOG.warn("commit of {} is void: {}", uploaded.object().key(), rejected.reason());
-      retrier.untilDone(
-          "delete " + uploaded.object().key(), () -> store.delete(uploaded.object().key()));
+      discard(uploaded);
       retryLater();
       return;
     }
     failures = 0;
+    if (catalog.object(uploaded.object().key()).isEmpty()) {
+      discard(uploaded); // all of its streams were deleted, or trimmed beyond it
+    }
     uploadedObjects.incrementAndGet();
     uploadedBytes.addAndGet(uploaded.object().sizeBytes());
     nextObject();
+  }
+
+  private void discard(Uploaded uploaded) {
+    String key = uploaded.object().key();
+    retrier.untilDone("delete " + key, () -> store.delete(key));
   }
 
   /** Puts a command into the catalog, then lets go of what it made superfluous. */
@@ -482,7 +489,7 @@ public final class UploadPipeline implements AutoCloseable {
   }
 
   private long catalogTrimPosition() {
-    UUID walId = wal.writer().walId();
+    UUID walId = wal.walId();
     return catalog.wals().stream()
         .filter(known -> known.writer().walId().equals(walId))
         .mapToLong(StreamCatalog.WalState::trimPosition)
@@ -495,7 +502,7 @@ public final class UploadPipeline implements AutoCloseable {
     Optional<StreamState> state = catalog.stream(source.id());
     if (state.isEmpty() || state.get().phase() == Phase.DELETED) {
       lose(source, "deleted");
-    } else if (!state.get().writer().walId().equals(wal.writer().walId())
+    } else if (!state.get().writer().walId().equals(wal.walId())
         || state.get().phase() == Phase.CLOSED) {
       lose(source, state.get().phase() + ", last writer " + state.get().writer());
     } else {
@@ -517,9 +524,13 @@ public final class UploadPipeline implements AutoCloseable {
     onDropped(source, bytes);
   }
 
-  /** The WAL position below which nothing waits, once the given streams are committed so far. */
+  /**
+   * The WAL position below which nothing waits, once the given streams are committed so far. It
+   * never passes the newest batch: a WAL that ends exactly where it is trimmed would begin its next
+   * recovery at a leftover of an older incarnation, with nothing before it that says so (P27).
+   */
   private long firstWanted(Map<UploadSource, Long> ends) {
-    long position = durablePosition; // read first: what becomes durable later lies above it
+    long position = newestPosition; // read first: what becomes durable later lies above it
     for (UploadSource source : dirty) {
       long committed = Math.max(source.committedEndOffset(), ends.getOrDefault(source, 0L));
       position = Math.min(position, source.firstPositionAbove(committed));
@@ -538,7 +549,7 @@ public final class UploadPipeline implements AutoCloseable {
 
   private void fault(Throwable cause) {
     if (!closed) {
-      faults.onFault("uploads of WAL " + wal.writer().walId(), cause);
+      faults.onFault("uploads of WAL " + wal.walId(), cause);
       stop(cause);
     }
   }

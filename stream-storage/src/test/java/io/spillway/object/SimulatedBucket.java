@@ -115,7 +115,8 @@ public final class SimulatedBucket {
     @Override
     public CompletableFuture<Void> put(String key, List<ByteBuffer> body) {
       ObjectKeys.requireValid(key);
-      return write("put " + key, () -> objects.put(key, body));
+      List<ByteBuffer> sent = onTheWire(body);
+      return write("put " + key, () -> objects.put(key, sent));
     }
 
     @Override
@@ -124,7 +125,8 @@ public final class SimulatedBucket {
       if (!outage && chance(faults.conflict)) {
         return later(millis(faults.maxLatencyMs), PutIfAbsent.CONFLICT, null);
       }
-      return write("create " + key, () -> objects.putIfAbsent(key, body));
+      List<ByteBuffer> sent = onTheWire(body);
+      return write("create " + key, () -> objects.putIfAbsent(key, sent));
     }
 
     @Override
@@ -169,6 +171,11 @@ public final class SimulatedBucket {
     @Override
     public String toString() {
       return "simulated bucket";
+    }
+
+    /** A late write is carried out when the sender's buffers are long in use for something else. */
+    private static List<ByteBuffer> onTheWire(List<ByteBuffer> body) {
+      return List.of(ByteBuffer.wrap(Buffers.copy(body)));
     }
 
     private <T> CompletableFuture<T> read(String what, Supplier<CompletableFuture<T>> request) {
@@ -260,7 +267,8 @@ public final class SimulatedBucket {
 
       @Override
       public CompletableFuture<Void> uploadPart(int partNumber, List<ByteBuffer> body) {
-        return write("part of " + key, () -> upload.uploadPart(partNumber, body));
+        List<ByteBuffer> sent = onTheWire(body);
+        return write("part of " + key, () -> upload.uploadPart(partNumber, sent));
       }
 
       @Override

@@ -1,6 +1,7 @@
 package io.spillway.wal;
 
 import java.nio.ByteBuffer;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -12,7 +13,10 @@ import java.util.concurrent.CompletableFuture;
  */
 public interface WriteAheadLog extends AutoCloseable {
 
-  /** Who writes. The incarnation is known after {@link #recover}. */
+  /** Identifies what is stored, over all incarnations; known before {@link #recover} (P3). */
+  UUID walId();
+
+  /** Who writes. Known after {@link #recover}; fails before. */
   WriterIncarnation writer();
 
   /**

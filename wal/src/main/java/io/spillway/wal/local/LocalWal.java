@@ -205,7 +205,7 @@ public final class LocalWal implements WriteAheadLog {
         (random.nextLong() & UUID_VARIANT_MASK) | UUID_VARIANT_2);
   }
 
-  /** The id of this WAL, known before {@link #recover}. */
+  @Override
   public UUID walId() {
     return walId;
   }

@@ -1,4 +1,0 @@
-@NullMarked
-package io.spillway.cache;
-
-import org.jspecify.annotations.NullMarked;

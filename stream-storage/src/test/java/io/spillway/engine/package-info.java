@@ -1,4 +1,0 @@
-@NullMarked
-package io.spillway.engine;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,4 +1,0 @@
-@NullMarked
-package io.spillway.sim;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,4 +1,0 @@
-@NullMarked
-package io.spillway.sweep;
-
-import org.jspecify.annotations.NullMarked;

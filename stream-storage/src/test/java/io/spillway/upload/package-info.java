@@ -1,4 +1,0 @@
-@NullMarked
-package io.spillway.upload;
-
-import org.jspecify.annotations.NullMarked;
