@@ -11,6 +11,7 @@ import io.spillway.wal.format.BlockHeader;
 import io.spillway.wal.format.FrameHeader;
 import io.spillway.wal.local.SegmentLog.Placement;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,6 +59,10 @@ final class GroupCommitter {
   private final AtomicLong writtenBytes = new AtomicLong();
   private final FairQueue waiting = new FairQueue();
   private final ArrayDeque<BlockWrite> inFlight = new ArrayDeque<>();
+
+  /** Taken from {@code waiting} but not under way yet: nobody is forgotten when that fails. */
+  private List<PendingAppend> gathered = List.of();
+
   private final CRC32C crc = new CRC32C();
   private final CompletableFuture<Void> stopped = new CompletableFuture<>();
   private volatile WalException.@Nullable Unavailable failure;
@@ -192,7 +197,8 @@ final class GroupCommitter {
       if (!segments.makeRoom(Math.toIntExact(least), config.maxBlockBytes())) {
         return;
       }
-      writeBlock(gather(), 0);
+      gathered = gather();
+      writeBlock(gathered, 0);
     }
   }
 
@@ -240,20 +246,25 @@ final class GroupCommitter {
     BlockHeader header = header(place, flags, frames.size(), length, used);
     BlockWrite write = new BlockWrite(block, frames, header);
     inFlight.addLast(write);
-    fill(block, frames, header);
+    gathered = List.of();
+    writesOnDevice++;
     statedTrim = header.trimPosition();
     capacity.add(length - reserved);
     previousEnd = write.endPosition;
-    writesOnDevice++;
-    place
-        .file()
-        .write(
-            place.offset(),
-            block.buffer().slice(0, length),
-            cause -> {
-              write.finished(cause);
-              wake();
-            });
+    try {
+      fill(block, frames, header);
+      ByteBuffer bytes = block.buffer().slice(0, length);
+      place.file().write(place.offset(), bytes, cause -> onWritten(write, cause));
+    } catch (RuntimeException | Error e) {
+      write.finished(new IOException("the write was not begun", e));
+      throw e;
+    }
+  }
+
+  /** On the device's thread. */
+  private void onWritten(BlockWrite write, @Nullable IOException cause) {
+    write.finished(cause);
+    wake();
   }
 
   private BlockHeader header(Placement place, int flags, int frameCount, int length, int used) {
@@ -274,7 +285,7 @@ final class GroupCommitter {
 
   /** The one copy of each batch. */
   private void fill(LocalBlock block, List<PendingAppend> frames, BlockHeader header) {
-    var buffer = block.buffer();
+    ByteBuffer buffer = block.buffer();
     int at = BlockHeader.BYTES;
     for (PendingAppend frame : frames) {
       FrameHeader.write(
@@ -294,18 +305,23 @@ final class GroupCommitter {
     header.write(buffer, crc);
   }
 
+  /**
+   * First looks once at every write, then acts on what it saw: a write that ends in between waits
+   * for the next step, so that no success is told after a failure and no end is missed.
+   */
   private void completeWrites() {
-    int finished = 0;
     for (BlockWrite write : inFlight) {
-      finished += write.finished && !write.counted ? 1 : 0;
-      write.counted |= write.finished;
-      if (write.finished && write.cause != null && failure == null) {
-        fail(write.cause);
+      if (!write.seen && write.finished) {
+        write.seen = true;
+        writesOnDevice--;
+        IOException cause = write.cause;
+        if (cause != null) {
+          fail(cause);
+        }
       }
     }
-    writesOnDevice -= finished;
     BlockWrite first = inFlight.peekFirst();
-    while (first != null && first.finished) {
+    while (first != null && first.seen) {
       inFlight.removeFirst();
       if (failure == null) {
         durableUpTo = first.endPosition;
@@ -348,6 +364,7 @@ final class GroupCommitter {
     for (BlockWrite write : inFlight) {
       write.frames.forEach(frame -> tellFailure(frame, unavailable));
     }
+    gathered.forEach(frame -> tellFailure(frame, unavailable));
     waiting.drain().forEach(frame -> tellFailure(frame, unavailable));
     takeArrivals();
     faults.onFault(name(), cause);
@@ -398,7 +415,9 @@ final class GroupCommitter {
     private final long trimPosition;
     private @Nullable IOException cause;
     private volatile boolean finished;
-    private boolean counted;
+
+    /** Whether the owner has seen that it is finished. The owner's thread only. */
+    private boolean seen;
 
     BlockWrite(LocalBlock block, List<PendingAppend> frames, BlockHeader header) {
       this.block = block;
@@ -407,7 +426,6 @@ final class GroupCommitter {
       this.trimPosition = header.trimPosition();
     }
 
-    /** On the device's thread. */
     void finished(@Nullable IOException failure) {
       cause = failure;
       finished = true;

@@ -3,6 +3,8 @@ package io.spillway.wal.local;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.spillway.runtime.Cancellable;
+import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.SimulatedThreads;
 import io.spillway.wal.AppendListener;
 import io.spillway.wal.Batch;
@@ -189,6 +191,78 @@ class LocalWalDamageTest {
     assertThat(wal.usage().memoryBytes()).isZero();
     disk.crash();
     assertThat(recover()).startsWith(0L, 1L, 2L, 3L, 4L);
+  }
+
+  /** A failure once went unseen, and was acked, when it came during the listeners of a success. */
+  @Test
+  void aWriteThatFailsWhileAnotherIsBeingCompletedIsNotAcked() {
+    List<Runnable> ends = new ArrayList<>();
+    LocalWal wal = onDiskThatEndsWrites(ends);
+    disk.failWritesAfter(1);
+    CompletableFuture<DurableFrame> first = append(wal, 100, frame -> ends.remove(0).run());
+    threads.runFor(0);
+    CompletableFuture<DurableFrame> second = append(wal, 100);
+    threads.runFor(0);
+    assertThat(ends).as("two writes are under way").hasSize(2);
+    ends.remove(0).run();
+    threads.runAll(100);
+    assertThat(first).isCompleted();
+    assertThat(second).isCompletedExceptionally();
+    assertThat(faults).hasSize(1);
+  }
+
+  @Test
+  void aWriteThatEndsWhileAnotherIsBeingCompletedIsCounted() {
+    List<Runnable> ends = new ArrayList<>();
+    LocalWal wal = onDiskThatEndsWrites(ends);
+    for (int i = 0; i < 2; i++) {
+      CompletableFuture<DurableFrame> first = append(wal, 100, frame -> ends.remove(0).run());
+      threads.runFor(0);
+      CompletableFuture<DurableFrame> second = append(wal, 100);
+      threads.runFor(0);
+      assertThat(ends).as("two writes are under way").hasSize(2);
+      ends.remove(0).run();
+      threads.runAll(100);
+      assertThat(first).isCompleted();
+      assertThat(second).isCompleted();
+    }
+  }
+
+  /** A recovered WAL whose writes end when the test says so. */
+  private LocalWal onDiskThatEndsWrites(List<Runnable> ends) {
+    LocalWal starting = recovered();
+    appendAll(starting, 1);
+    await(starting.shutdown());
+    Scheduler manual =
+        new Scheduler() {
+          @Override
+          public void execute(Runnable task) {
+            ends.add(task);
+          }
+
+          @Override
+          public Cancellable schedule(long delayNanos, Runnable task) {
+            ends.add(task);
+            return () -> ends.remove(task);
+          }
+        };
+    LocalWal wal =
+        LocalWal.open(
+            CONFIG,
+            disk.mount(manual),
+            nodeId,
+            threads,
+            threads.randomSource(),
+            (component, cause) -> faults.add(cause),
+            verifier);
+    wal.recover((position, batch) -> {});
+    append(wal, 100);
+    threads.runFor(0);
+    while (!ends.isEmpty()) {
+      ends.remove(0).run();
+      threads.runFor(0);
+    }
+    return wal;
   }
 
   @Test
