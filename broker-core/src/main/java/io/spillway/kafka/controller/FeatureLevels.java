@@ -1,5 +1,6 @@
 package io.spillway.kafka.controller;
 
+import io.spillway.request.ApiVersionsHandler.FeatureRange;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,6 +45,14 @@ public final class FeatureLevels {
             KRaftVersion.KRAFT_VERSION_0.featureLevel(),
             KRaftVersion.KRAFT_VERSION_1.featureLevel()));
     ranges.put(GroupVersion.FEATURE_NAME, VersionRange.of((short) 0, GROUP_VERSION));
+    return ranges;
+  }
+
+  /** As {@link #supported}, for ApiVersions. */
+  public static Map<String, FeatureRange> served() {
+    Map<String, FeatureRange> ranges = new HashMap<>();
+    supported()
+        .forEach((name, range) -> ranges.put(name, new FeatureRange(range.min(), range.max())));
     return ranges;
   }
 

@@ -1,0 +1,365 @@
+package io.spillway.embed;
+
+import io.spillway.config.BrokerConfig;
+import io.spillway.config.ListenerConfig;
+import io.spillway.config.NetworkConfig;
+import io.spillway.config.StartRefusedException;
+import io.spillway.kafka.controller.ControllerSettings;
+import io.spillway.kafka.controller.FeatureLevels;
+import io.spillway.kafka.group.GroupCoordinators;
+import io.spillway.kafka.metadata.KafkaControlPlane;
+import io.spillway.metadata.ClusterMetadata.Endpoint;
+import io.spillway.metadata.OnDemandTopics;
+import io.spillway.metadata.TopicCreator;
+import io.spillway.partition.PartitionManager;
+import io.spillway.partition.PartitionSettings;
+import io.spillway.partition.RetentionTask;
+import io.spillway.partition.TrafficListener;
+import io.spillway.protocol.codec.ServedApis;
+import io.spillway.protocol.server.BindFailedException;
+import io.spillway.protocol.server.KafkaServer;
+import io.spillway.protocol.server.KafkaServerConfig;
+import io.spillway.protocol.server.ServerLimits;
+import io.spillway.protocol.server.Transport;
+import io.spillway.request.ApiHandler;
+import io.spillway.request.ApiVersionsHandler;
+import io.spillway.request.Authorizer;
+import io.spillway.request.RequestPipeline;
+import io.spillway.request.Throttle;
+import io.spillway.request.admin.AdminHandlers;
+import io.spillway.request.data.DataHandlers;
+import io.spillway.request.data.DataSettings;
+import io.spillway.runtime.FaultHandler;
+import io.spillway.runtime.RandomSource;
+import io.spillway.runtime.Scheduler;
+import io.spillway.runtime.SystemClock;
+import io.spillway.runtime.SystemRandom;
+import io.spillway.runtime.SystemThreads;
+import io.spillway.runtime.Threads;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.protocol.ApiKeys;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The composition of one broker: what is built of what, in which order, and how it is taken down.
+ *
+ * <p>Order of the start: take the directory and the ports (what fails there fails at once), open
+ * and recover storage (P3), replay the metadata log, subscribe partitions and coordinators to it,
+ * register with the controller, accept clients. The stop is the reverse, except that clients are
+ * let go first.
+ */
+final class BrokerNode {
+
+  private static final Logger LOG = LoggerFactory.getLogger(BrokerNode.class);
+
+  private static final String THREAD_PREFIX = "spillway";
+  private static final long STEP_TIMEOUT_SECONDS = 5;
+
+  private final BrokerConfig config;
+  private final Closables closables = new Closables();
+  private final Object lifecycle = new Object();
+  private @Nullable Storage storage;
+  private @Nullable KafkaServer server;
+  private @Nullable KafkaControlPlane controlPlane;
+  private @Nullable PartitionManager partitions;
+  private @Nullable GroupCoordinators groups;
+  private String bootstrapServers = "";
+  private String clusterId = "";
+  private OptionalInt metricsPort = OptionalInt.empty();
+  private boolean stopped;
+  private long remainingBytes;
+
+  private BrokerNode(BrokerConfig config) {
+    this.config = config;
+  }
+
+  /**
+   * Starts a broker; on failure nothing stays open.
+   *
+   * @param given a whole configuration, or null to make one of the settings
+   */
+  static BrokerNode start(
+      @Nullable BrokerConfig given,
+      Map<String, String> settings,
+      boolean temporary,
+      FaultHandler faults) {
+    BrokerConfig config = given != null ? given : configOf(settings, temporary);
+    BrokerNode node = new BrokerNode(config);
+    boolean started = false;
+    try {
+      node.open(temporary && given == null, faults);
+      started = true;
+    } finally {
+      if (!started) {
+        node.closables.closeAll();
+      }
+    }
+    return node;
+  }
+
+  private static BrokerConfig configOf(Map<String, String> settings, boolean temporary) {
+    Map<String, String> all = new LinkedHashMap<>(settings);
+    if (temporary) {
+      all.put("data.dir", newTemporaryDirectory().toString());
+    }
+    return BrokerConfig.of(all);
+  }
+
+  private static Path newTemporaryDirectory() {
+    try {
+      return Files.createTempDirectory("spillway");
+    } catch (IOException e) {
+      throw new StartRefusedException("no temporary directory can be made: " + e, e);
+    }
+  }
+
+  private void open(boolean temporary, FaultHandler faults) {
+    SystemClock clock = new SystemClock();
+    RandomSource random = new SystemRandom();
+    closables.add("data directory", DataDirectory.take(config.node().dataDir(), temporary));
+    KafkaServer bound = closables.add("server", bind(clock));
+    server = bound;
+    Threads threads = closables.add("threads", new SystemThreads(THREAD_PREFIX, clock, faults));
+
+    Storage opened = Storage.open(config, threads, random, faults, closables);
+    storage = opened;
+    clusterId =
+        new Uuid(
+                opened.clusterId().getMostSignificantBits(),
+                opened.clusterId().getLeastSignificantBits())
+            .toString();
+
+    KafkaControlPlane control =
+        closables.add(
+            "control plane",
+            new KafkaControlPlane(
+                ControllerSettings.of(clusterId, config.node().nodeId(), config.kafkaProperties()),
+                opened.metadataLog(),
+                threads,
+                random,
+                faults));
+    controlPlane = control;
+    Scheduler timers = threads.newScheduler("partitions");
+    Executor workers = threads.newPool("records", config.network().ioThreads());
+    PartitionManager led =
+        new PartitionManager(
+            config.node().nodeId(),
+            control::metadata,
+            opened.streams(),
+            control.topicConfigs(),
+            clock,
+            timers,
+            workers,
+            partitionSettings(),
+            TrafficListener.NONE);
+    partitions = led;
+    RetentionTask retention =
+        closables.add(
+            "retention",
+            new RetentionTask(
+                led, clock, timers, Duration.ofMillis(config.topics().retentionCheckIntervalMs())));
+    TopicCreator topicCreator = new OnDemandTopics(control);
+    GroupCoordinators coordinators =
+        closables.add(
+            "group coordinators",
+            GroupCoordinators.create(
+                config.node().nodeId(),
+                config.kafkaProperties(),
+                led,
+                control::metadata,
+                control.topicConfigs(),
+                topicCreator,
+                threads));
+    groups = coordinators;
+    DataHandlers data =
+        DataHandlers.create(
+            led, control, clock, timers, workers, random, dataSettings(), TrafficListener.NONE);
+
+    control.subscribeToImages(coordinators.imageSubscriber());
+    control.subscribe(led);
+    control.start().join();
+    List<Endpoint> endpoints = endpoints(bound);
+    bootstrapServers = endpoints.get(0).host() + ":" + endpoints.get(0).port();
+    control.register(endpoints).join();
+    led.reconcile();
+    List<ApiHandler> admin =
+        AdminHandlers.create(control, control.configDescriptions(), topicCreator, led, config);
+    serve(bound, control, admin, coordinators.handlers(), data, clock);
+    retention.start();
+  }
+
+  private void serve(
+      KafkaServer bound,
+      KafkaControlPlane control,
+      List<ApiHandler> admin,
+      List<ApiHandler> groupHandlers,
+      DataHandlers data,
+      SystemClock clock) {
+    List<ApiHandler> handlers = new ArrayList<>(admin);
+    handlers.addAll(groupHandlers);
+    handlers.addAll(data.handlers());
+    Set<ApiKeys> apis = EnumSet.of(ApiKeys.API_VERSIONS);
+    handlers.forEach(handler -> apis.addAll(handler.apis()));
+    ServedApis served = ServedApis.allVersionsOf(apis);
+    handlers.add(new ApiVersionsHandler(served, FeatureLevels.served(), control::metadata));
+    bound.start(
+        served,
+        new RequestPipeline(
+            handlers,
+            Authorizer.ALLOW_ALL,
+            Throttle.NONE,
+            (context, error, bytes, nanos) -> {},
+            data::onDisconnect,
+            clock));
+  }
+
+  private DataSettings dataSettings() {
+    return new DataSettings(
+        config.network().maxFetchBytes(),
+        config.network().fetchSessionSlots(),
+        DataSettings.DEFAULTS.fetchSessionEvictionMs());
+  }
+
+  private PartitionSettings partitionSettings() {
+    PartitionSettings defaults = PartitionSettings.DEFAULTS;
+    return new PartitionSettings(
+        config.topics().validateRecords(),
+        config.topics().producerExpirationMs(),
+        defaults.parkedBytes(),
+        defaults.parkMs(),
+        defaults.concurrentReplays());
+  }
+
+  private KafkaServer bind(SystemClock clock) {
+    NetworkConfig network = config.network();
+    List<io.spillway.protocol.server.ListenerConfig> listeners = new ArrayList<>();
+    for (ListenerConfig listener : config.listeners().listeners()) {
+      listeners.add(
+          new io.spillway.protocol.server.ListenerConfig(
+              listener.name(), listener.bind().host(), listener.bind().port()));
+    }
+    try {
+      return KafkaServer.bind(
+          new KafkaServerConfig(
+              listeners,
+              network.networkThreads(),
+              THREAD_PREFIX + "-network",
+              Transport.AUTO,
+              network.sendBufferBytes(),
+              network.receiveBufferBytes(),
+              network.backlog(),
+              limits(network)),
+          clock);
+    } catch (BindFailedException e) {
+      throw StartRefusedException.addressInUse(listenerOf(e), e);
+    }
+  }
+
+  private ListenerConfig listenerOf(BindFailedException failure) {
+    return config.listeners().listeners().stream()
+        .filter(listener -> listener.name().equals(failure.listener()))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private ServerLimits limits(NetworkConfig network) {
+    return ServerLimits.DEFAULTS.toBuilder()
+        .maxRequestBytes(network.maxRequestBytes())
+        .inflightBytes(config.budgets().inFlightBytes())
+        .maxConnections(network.maxConnections())
+        .maxConnectionsPerIp(network.maxConnectionsPerIp())
+        .idleTimeout(Duration.ofMillis(network.maxIdleMs()))
+        .build();
+  }
+
+  private List<Endpoint> endpoints(KafkaServer bound) {
+    return config.listeners().listeners().stream()
+        .map(
+            listener -> {
+              var advertised = listener.advertised(bound.boundPort(listener.name()));
+              return new Endpoint(listener.name(), advertised.host(), advertised.port());
+            })
+        .toList();
+  }
+
+  String bootstrapServers() {
+    return bootstrapServers;
+  }
+
+  String clusterId() {
+    return clusterId;
+  }
+
+  int nodeId() {
+    return config.node().nodeId();
+  }
+
+  Path dataDirectory() {
+    return config.node().dataDir();
+  }
+
+  OptionalInt metricsPort() {
+    return metricsPort;
+  }
+
+  /** Stops; see {@link Broker#shutdown}. Idempotent. */
+  long shutdown() {
+    synchronized (lifecycle) {
+      if (!stopped) {
+        stopped = true;
+        stop();
+      }
+      return remainingBytes;
+    }
+  }
+
+  /** Clients are let go first; then what they wrote goes to the bucket; then all is closed. */
+  private void stop() {
+    long timeoutNanos = TimeUnit.MILLISECONDS.toNanos(config.shutdownTimeoutMs());
+    if (controlPlane != null) {
+      await(controlPlane.controlledShutdown());
+    }
+    if (groups != null) {
+      groups.close();
+    }
+    if (partitions != null) {
+      await(partitions.close());
+    }
+    if (server != null) {
+      server.close();
+    }
+    if (storage != null) {
+      remainingBytes = storage.engine().shutdown(timeoutNanos);
+    }
+    closables.closeAll();
+  }
+
+  /** Leaving politely is worth a moment, not more: what was acked is safe without it. */
+  private static void await(CompletableFuture<Void> step) {
+    try {
+      step.get(STEP_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.warn("a step of the shutdown was not finished: {}", e.toString());
+    }
+  }
+}

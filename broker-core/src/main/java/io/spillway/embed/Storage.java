@@ -1,0 +1,114 @@
+package io.spillway.embed;
+
+import io.spillway.catalog.LogStreamCatalog;
+import io.spillway.config.BrokerConfig;
+import io.spillway.config.BudgetConfig;
+import io.spillway.config.StorageConfig;
+import io.spillway.engine.EngineConfig;
+import io.spillway.engine.StorageEngine;
+import io.spillway.object.MeteredObjectStore;
+import io.spillway.object.ObjectStores;
+import io.spillway.object.StoreProbe;
+import io.spillway.partition.KafkaBatchVerifier;
+import io.spillway.runtime.FaultHandler;
+import io.spillway.runtime.RandomSource;
+import io.spillway.runtime.Scheduler;
+import io.spillway.runtime.Threads;
+import io.spillway.sharedlog.ObjectSharedLog;
+import io.spillway.sharedlog.SharedLog;
+import io.spillway.stream.StreamStore;
+import io.spillway.wal.WalConfig;
+import io.spillway.wal.local.LocalWal;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * The storage of one broker, recovered: bucket, catalog, WAL and engine.
+ *
+ * @param engine what partitions stand on
+ * @param metadataLog Kafka's metadata log in the same bucket
+ * @param clusterId of the bucket
+ */
+record Storage(StorageEngine engine, SharedLog metadataLog, UUID clusterId) {
+
+  private static final String CATALOG = "catalog";
+  private static final String METADATA = "metadata";
+  private static final String PROBE = "probe/";
+
+  StreamStore streams() {
+    return engine;
+  }
+
+  /** Opens and recovers; waits for the bucket as long as it takes. */
+  static Storage open(
+      BrokerConfig config,
+      Threads threads,
+      RandomSource random,
+      FaultHandler faults,
+      Closables closables) {
+    StorageConfig settings = config.storage();
+    Scheduler retries = threads.newScheduler("store-retry");
+    MeteredObjectStore store =
+        closables.add(
+            "object store",
+            new MeteredObjectStore(ObjectStores.open("file:" + settings.objectDir(), threads)));
+    StoreProbe.run(store, PROBE, retries, random).join();
+    boolean isNew = LocalWal.peek(settings.walDir()).isEmpty();
+
+    ObjectSharedLog catalogLog =
+        closables.add(
+            "catalog log", new ObjectSharedLog(store, CATALOG, Optional.empty(), retries, random));
+    LogStreamCatalog catalog =
+        closables.add(
+            "catalog",
+            new LogStreamCatalog(
+                catalogLog,
+                threads.newScheduler("catalog"),
+                random,
+                LogStreamCatalog.Config.standard(isNew)));
+    LocalWal wal =
+        closables.add(
+            "WAL",
+            LocalWal.open(
+                WalConfig.of(settings.walDir(), settings.walCapacityBytes())
+                    .withIoMode(
+                        settings.walDirectIo() ? WalConfig.IoMode.AUTO : WalConfig.IoMode.BUFFERED),
+                config.node().nodeId(),
+                threads,
+                random,
+                faults,
+                new KafkaBatchVerifier()));
+    StorageEngine engine =
+        closables.add(
+            "storage engine",
+            StorageEngine.open(engineConfig(config), wal, catalog, store, threads, random, faults)
+                .join());
+    UUID clusterId = catalog.clusterId();
+    SharedLog metadataLog =
+        closables.add(
+            "metadata log",
+            new ObjectSharedLog(store, METADATA, Optional.of(clusterId), retries, random));
+    return new Storage(engine, metadataLog, clusterId);
+  }
+
+  private static EngineConfig engineConfig(BrokerConfig config) {
+    StorageConfig storage = config.storage();
+    BudgetConfig budgets = config.budgets();
+    EngineConfig defaults = EngineConfig.defaults(config.node().nodeId());
+    return new EngineConfig(
+        config.node().nodeId(),
+        storage.uploadBytes(),
+        storage.uploadIntervalMs(),
+        defaults.walFillUploadPercent(),
+        budgets.uploadBufferBytes(),
+        defaults.objectBlockBytes(),
+        budgets.tailCacheBytes(),
+        budgets.blockCacheBytes(),
+        defaults.indexCacheBytes(),
+        budgets.readAheadBytes(),
+        defaults.maxReadAheadBytes(),
+        config.network().ioThreads(),
+        defaults.drainPollMs(),
+        defaults.sweepIntervalMs());
+  }
+}
