@@ -53,12 +53,6 @@ final class BatchPreparer {
    */
   ByteBuffer requireValidHeader(@Nullable ByteBuffer records, short version, TopicConfig config) {
     ByteBuffer batch = requireOneBatch(records, version);
-    if (BatchHeader.sizeBytes(batch) < BatchHeader.SIZE_BYTES) {
-      throw corrupt(
-          "Record batch is corrupt: its size "
-              + BatchHeader.sizeBytes(batch)
-              + " is smaller than a batch's header");
-    }
     if (BatchHeader.codec(batch) == CompressionType.ZSTD.id && version < FIRST_VERSION_WITH_ZSTD) {
       throw new BatchRefusedException(
           Errors.UNSUPPORTED_COMPRESSION_TYPE,
@@ -102,6 +96,12 @@ final class BatchPreparer {
     }
     if (BatchHeader.magic(records) != RecordBatch.MAGIC_VALUE_V2) {
       throw invalid(prefix + "are only allowed to contain record batches with magic version 2");
+    }
+    if (BatchHeader.sizeBytes(records) < BatchHeader.SIZE_BYTES) {
+      throw corrupt(
+          "Record batch is corrupt: its size "
+              + BatchHeader.sizeBytes(records)
+              + " is smaller than a batch's header");
     }
     if (remaining - length >= BatchHeader.LOG_OVERHEAD_BYTES + BatchHeader.MIN_LENGTH) {
       throw invalid(prefix + "are only allowed to contain exactly one record batch per partition");

@@ -317,7 +317,9 @@ public final class BrokerPartition implements Partition {
         acknowledgeRepeated();
       }
       case REFUSED -> {
-        runtime.store().cancel(reservation);
+        if (!append.tookReservation) {
+          runtime.store().cancel(reservation);
+        }
         ApiException cause = append.requireCause();
         refuse(append, Errors.forException(cause), String.valueOf(cause.getMessage()));
       }
@@ -364,8 +366,6 @@ public final class BrokerPartition implements Partition {
       return Step.APPENDED;
     } catch (ApiException e) {
       append.cause = e;
-    } catch (StreamException | WalException e) {
-      append.cause = errorOf(e).exception(message(e));
     }
     return Step.REFUSED;
   }
@@ -386,7 +386,11 @@ public final class BrokerPartition implements Partition {
     return repeated;
   }
 
-  /** Assigns offsets, once nothing can refuse the batch any more. */
+  /**
+   * Assigns offsets, once nothing but storage can refuse the batch any more.
+   *
+   * @throws ApiException when storage does; nothing has changed then, and the reservation is gone
+   */
   private void enqueue(
       StreamHandle current,
       PreparedBatch prepared,
@@ -407,11 +411,15 @@ public final class BrokerPartition implements Partition {
             prepared.flags,
             prepared.payload);
     inFlight.incrementAndGet();
+    append.tookReservation = true;
     try {
       current.append(reservation, batch, clientKey, append);
-    } catch (StreamException | WalException e) {
+    } catch (RuntimeException e) {
       inFlight.decrementAndGet();
-      throw e;
+      if (!(e instanceof StreamException || e instanceof WalException)) {
+        LOG.error("append to partition {} at offset {} was not taken", tp, baseOffset, e);
+      }
+      throw errorOf(e).exception(message(e));
     }
     logEndOffset = endOffset;
     if (prepared.isIdempotent()) {
@@ -459,22 +467,17 @@ public final class BrokerPartition implements Partition {
     } catch (WalException | StreamException e) {
       throw errorOf(e).exception(message(e));
     }
-    ApiException failure = unavailable();
     synchronized (lock) {
       StreamHandle current = handle;
       if (phase == Phase.OPEN && !truncating && current != null) {
         Append append = new Append(this, NO_CLIENT, prepared.payload, 0);
         append.prepared = prepared;
-        try {
-          enqueue(current, prepared, reservation, 0, append);
-          return append.endOffset;
-        } catch (StreamException | WalException e) {
-          failure = errorOf(e).exception(message(e));
-        }
+        enqueue(current, prepared, reservation, 0, append);
+        return append.endOffset;
       }
     }
     runtime.store().cancel(reservation);
-    throw failure;
+    throw unavailable();
   }
 
   private static final ProduceBatch NO_CLIENT =
@@ -611,10 +614,18 @@ public final class BrokerPartition implements Partition {
   }
 
   private void scheduleSweep() {
-    if (parkSweep == null) {
-      long parkNanos = TimeUnit.MILLISECONDS.toNanos(runtime.settings().parkMs());
-      parkSweep = runtime.scheduler().schedule(parkNanos, this::refuseOverdue);
+    Append head = parked.peekFirst();
+    if (parkSweep == null && head != null) {
+      long waitedNanos = runtime.clock().nanoTime() - head.arrivedNanos;
+      parkSweep =
+          runtime
+              .scheduler()
+              .schedule(Math.max(ROOM_RETRY_NANOS, parkNanos() - waitedNanos), this::refuseOverdue);
     }
+  }
+
+  private long parkNanos() {
+    return TimeUnit.MILLISECONDS.toNanos(runtime.settings().parkMs());
   }
 
   /** Those that waited too long are at the head: the queue is in order of arrival. */
@@ -622,11 +633,10 @@ public final class BrokerPartition implements Partition {
     List<Append> overdue = new ArrayList<>();
     synchronized (lock) {
       parkSweep = null;
-      long parkNanos = TimeUnit.MILLISECONDS.toNanos(runtime.settings().parkMs());
       long now = runtime.clock().nanoTime();
       while (!unparking) {
         Append head = parked.peekFirst();
-        if (head == null || now - head.arrivedNanos < parkNanos || head.isBeingPrepared()) {
+        if (head == null || now - head.arrivedNanos < parkNanos() || head.isBeingPrepared()) {
           break;
         }
         removeHead();
@@ -1047,6 +1057,7 @@ public final class BrokerPartition implements Partition {
     private @Nullable PreparedBatch prepared;
     private @Nullable BatchRefusedException refusal;
     private @Nullable ApiException cause;
+    private boolean tookReservation;
     private long baseOffset;
     private long endOffset;
 

@@ -247,8 +247,11 @@ final class ProducerStates {
     private final ArrayDeque<AppendedBatch> batches = new ArrayDeque<>(REMEMBERED_BATCHES + 1);
     private long lastSeenMs;
 
+    /** Looks at the newest five, as Kafka does. */
     @Nullable AppendedBatch find(short epoch, int firstSequence, int lastSequence) {
-      for (AppendedBatch batch : batches) {
+      Iterator<AppendedBatch> newestFirst = batches.descendingIterator();
+      for (int i = 0; i < REMEMBERED_BATCHES && newestFirst.hasNext(); i++) {
+        AppendedBatch batch = newestFirst.next();
         if (batch.producerEpoch() == epoch
             && batch.firstSequence() == firstSequence
             && batch.lastSequence() == lastSequence) {

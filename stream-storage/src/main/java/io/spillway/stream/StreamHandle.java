@@ -36,7 +36,8 @@ public interface StreamHandle {
 
   /**
    * Queues a batch whose base offset is the end offset of the batch before it. The payload is read
-   * until the listener is told.
+   * until the listener is told. Takes the reservation, also when it throws; then nothing else has
+   * changed.
    *
    * @param clientKey whose turn it is between clients; 0 for internal traffic
    */

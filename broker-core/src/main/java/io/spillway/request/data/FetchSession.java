@@ -73,9 +73,13 @@ final class FetchSession {
     lastUsedMs = nowMs;
   }
 
-  /** Epochs go from 1 to 2^31-1 and round again: 0 would mean a new session. */
   synchronized void nextEpoch() {
-    epoch = epoch == Integer.MAX_VALUE ? 1 : epoch + 1;
+    epoch = epochAfter(epoch);
+  }
+
+  /** Epochs go from 1 to 2^31-1 and round again: 0 would mean a new session. */
+  static int epochAfter(int epoch) {
+    return epoch == Integer.MAX_VALUE ? 1 : epoch + 1;
   }
 
   /** What to read, in the order of whose turn it is. */

@@ -41,8 +41,9 @@ final class TimerWheel {
   /** Runs the task once, at most one tick later than {@code delayNanos} from now. */
   Timeout schedule(long delayNanos, Runnable task) {
     long now = tickNow();
-    long delayTicks = (Math.max(0, delayNanos) + TICK_NANOS - 1) / TICK_NANOS;
-    Timeout timeout = new Timeout(this, now + Math.max(1, delayTicks), task);
+    long dueNanos = clock.nanoTime() - originNanos + Math.max(0, delayNanos);
+    long dueTick = (dueNanos + TICK_NANOS - 1) / TICK_NANOS;
+    Timeout timeout = new Timeout(this, Math.max(now + 1, dueTick), task);
     synchronized (this) {
       if (count == 0) {
         currentTick = now;

@@ -1,0 +1,5 @@
+/** Tests of partitions, and the fakes that tests of their users share. */
+@NullMarked
+package io.spillway.partition;
+
+import org.jspecify.annotations.NullMarked;
