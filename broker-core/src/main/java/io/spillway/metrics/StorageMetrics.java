@@ -1,0 +1,73 @@
+package io.spillway.metrics;
+
+import io.spillway.stream.StorageStats;
+import java.util.function.Supplier;
+
+/** The write-ahead log, uploads, caches and the object store. */
+public final class StorageMetrics implements MetricsSource {
+
+  private final Supplier<StorageStats> storage;
+
+  public StorageMetrics(Supplier<StorageStats> storage) {
+    this.storage = storage;
+  }
+
+  @Override
+  public void collect(MetricsSink sink) {
+    StorageStats stats = storage.get();
+    sink.gauge(
+        "spillway_wal_capacity_bytes",
+        "What the write-ahead log can hold",
+        stats.walCapacityBytes());
+    sink.gauge(
+        "spillway_wal_used_bytes",
+        "What is in the write-ahead log; at capacity producers are refused",
+        stats.walUsedBytes());
+    sink.counter("spillway_wal_recovered_frames", "Replayed at start", stats.recoveredFrames());
+    sink.gauge(
+        "spillway_unuploaded_bytes",
+        "Durable in the write-ahead log alone",
+        stats.unuploadedBytes());
+    sink.gauge(
+        "spillway_unuploaded_age_seconds",
+        "Age of the oldest batch that is durable in the write-ahead log alone",
+        stats.oldestUnuploadedAgeMs() / 1000.0);
+    sink.gauge(
+        "spillway_cache_bytes", "Memory of a cache", stats.tailCacheBytes(), "cache", "tail");
+    sink.gauge(
+        "spillway_cache_bytes", "Memory of a cache", stats.blockCacheBytes(), "cache", "block");
+    stats
+        .reads()
+        .forEach(
+            (source, count) ->
+                sink.counter(
+                    "spillway_batch_reads",
+                    "Reads of batches by where they were found: tail, wal, cache, object",
+                    count,
+                    "source",
+                    source));
+    stats.storeRequests().forEach((key, count) -> collectStoreRequest(sink, key, count));
+    sink.counter("spillway_uploaded_bytes", "Written to data objects", stats.uploadedBytes());
+    sink.counter("spillway_uploaded_objects", "Data objects written", stats.uploadedObjects());
+    sink.counter(
+        "spillway_deleted_objects",
+        "Data objects deleted, after retention or topic deletion",
+        stats.deletedObjects());
+    sink.gauge(
+        "spillway_store_reachable",
+        "1 while the last request to the object store worked",
+        stats.storeReachable() ? 1 : 0);
+  }
+
+  private static void collectStoreRequest(MetricsSink sink, String key, long count) {
+    int slash = key.indexOf('/');
+    sink.counter(
+        "spillway_store_requests",
+        "Requests to the object store",
+        count,
+        "kind",
+        slash < 0 ? key : key.substring(0, slash),
+        "outcome",
+        slash < 0 ? "" : key.substring(slash + 1));
+  }
+}
