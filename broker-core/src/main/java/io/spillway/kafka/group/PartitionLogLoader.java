@@ -13,6 +13,7 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.CorruptRecordException;
 import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.record.internal.ControlRecordType;
@@ -241,7 +242,8 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
     }
 
     private void retryOrFail(RuntimeException e) {
-      if (e instanceof NotLeaderOrFollowerException) {
+      // Both are retriable by class only: for a client, elsewhere or with the same data again.
+      if (e instanceof NotLeaderOrFollowerException || e instanceof CorruptRecordException) {
         fail(e);
         return;
       }

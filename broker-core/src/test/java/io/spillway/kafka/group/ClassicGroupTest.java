@@ -53,9 +53,7 @@ class ClassicGroupTest {
 
     TestMember second = new TestMember(broker, "g");
     CompletableFuture<JoinGroupResponseData> joining = second.joinAsync();
-    while (first.heartbeat() == Errors.NONE) {
-      GroupBroker.backOff();
-    }
+    GroupBroker.until(() -> first.heartbeat() != Errors.NONE);
     assertThat(first.heartbeat()).isEqualTo(Errors.REBALANCE_IN_PROGRESS);
     assertThat(first.join()).isEqualTo(Errors.NONE);
     assertThat(second.joined(GroupBroker.await(joining))).isEqualTo(Errors.NONE);
@@ -100,7 +98,6 @@ class ClassicGroupTest {
 
   @Test
   void requestsOfTheFirstVersionsAreServed() {
-    new TestMember(broker, "warm-up").heartbeat();
     JoinGroupRequestData join =
         new JoinGroupRequestData()
             .setGroupId("old")

@@ -9,6 +9,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
@@ -23,9 +24,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class FakePartition implements Partition {
 
+  /** Outlives brokers, as logs do. */
+  private static final Executor DURABILITY =
+      Executors.newSingleThreadExecutor(
+          task -> {
+            Thread thread = new Thread(task, "durability");
+            thread.setDaemon(true);
+            return thread;
+          });
+
   private final TopicPartition tp;
   private final Uuid topicId;
-  private final Executor durability;
   private final TreeMap<Long, byte[]> batches = new TreeMap<>();
   private final List<HighWatermarkListener> listeners = new CopyOnWriteArrayList<>();
   private int leaderEpoch;
@@ -37,10 +46,9 @@ final class FakePartition implements Partition {
   private @Nullable Supplier<RuntimeException> appendFailure;
   private @Nullable Supplier<RuntimeException> readFailure;
 
-  FakePartition(TopicPartition tp, Uuid topicId, Executor durability) {
+  FakePartition(TopicPartition tp, Uuid topicId) {
     this.tp = tp;
     this.topicId = topicId;
-    this.durability = durability;
   }
 
   // ---- what the test decides
@@ -54,7 +62,7 @@ final class FakePartition implements Partition {
     synchronized (this) {
       held = false;
     }
-    durability.execute(this::advance);
+    DURABILITY.execute(this::advance);
   }
 
   synchronized void failAppends(@Nullable Supplier<RuntimeException> failure) {
@@ -89,7 +97,7 @@ final class FakePartition implements Partition {
 
   /** The same log, led again. */
   synchronized FakePartition nextLeadership() {
-    FakePartition next = new FakePartition(tp, topicId, durability);
+    FakePartition next = new FakePartition(tp, topicId);
     next.batches.putAll(batches.headMap(highWatermark, false));
     next.logStartOffset = logStartOffset;
     next.logEndOffset = highWatermark;
@@ -175,7 +183,7 @@ final class FakePartition implements Partition {
       batches.put(logEndOffset, array);
       logEndOffset += count;
     }
-    durability.execute(this::advance);
+    DURABILITY.execute(this::advance);
     return logEndOffset;
   }
 

@@ -21,12 +21,15 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.message.OffsetFetchRequestData;
+import org.apache.kafka.common.message.OffsetFetchRequestData.OffsetFetchRequestGroup;
+import org.apache.kafka.common.message.OffsetFetchResponseData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.Errors;
@@ -46,7 +49,6 @@ final class GroupBroker implements AutoCloseable {
   final List<String> created = new CopyOnWriteArrayList<>();
   final GroupCoordinators groups;
   private final Threads threads;
-  private final Executor durability;
   private final RequestPipeline pipeline;
 
   GroupBroker() {
@@ -63,7 +65,6 @@ final class GroupBroker implements AutoCloseable {
     this.partitions = partitions;
     this.threads =
         new SystemThreads("test", new SystemClock(), (component, cause) -> faults.add(cause));
-    this.durability = threads.newPool("durability", 1);
     Map<String, String> all = new HashMap<>();
     all.put("offsets.topic.num.partitions", Integer.toString(OFFSETS_PARTITIONS));
     all.put("group.initial.rebalance.delay.ms", "0");
@@ -117,7 +118,7 @@ final class GroupBroker implements AutoCloseable {
   Uuid createTopic(String name, int count) {
     Uuid id = cluster.createTopic(name, count);
     for (int i = 0; i < count; i++) {
-      partitions.lead(new FakePartition(new TopicPartition(name, i), id, durability));
+      partitions.lead(new FakePartition(new TopicPartition(name, i), id));
     }
     return id;
   }
@@ -154,6 +155,27 @@ final class GroupBroker implements AutoCloseable {
       backOff();
     }
     throw new AssertionError("no coordinator for " + body);
+  }
+
+  /** Until the group's offsets partition is loaded; asks what a loading coordinator refuses. */
+  void awaitLoaded(String groupId) {
+    retrying(
+        ApiKeys.OFFSET_FETCH,
+        9,
+        new OffsetFetchRequestData()
+            .setGroups(List.of(new OffsetFetchRequestGroup().setGroupId(groupId).setTopics(null))),
+        OffsetFetchResponseData.class,
+        answer -> answer.groups().get(0).errorCode());
+  }
+
+  /** Waits, bounded, for what other threads bring about. */
+  static void until(BooleanSupplier condition) {
+    for (int attempt = 0; !condition.getAsBoolean(); attempt++) {
+      if (attempt == 2_000) {
+        throw new AssertionError("did not come about");
+      }
+      backOff();
+    }
   }
 
   static void backOff() {
