@@ -3,7 +3,6 @@ package io.spillway.kafka.group;
 import io.spillway.kafka.metadata.KafkaImageSubscriber;
 import io.spillway.metadata.TopicConfigs;
 import io.spillway.partition.LocalPartitions;
-import io.spillway.partition.Partition;
 import io.spillway.request.RequestContext;
 import io.spillway.request.group.GroupService;
 import io.spillway.request.group.OffsetsTopic;
@@ -14,7 +13,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.CoordinatorNotAvailableException;
 import org.apache.kafka.common.errors.NotCoordinatorException;
 import org.apache.kafka.common.message.ConsumerGroupDescribeResponseData;
@@ -58,11 +56,7 @@ import org.slf4j.LoggerFactory;
  * gone, and an election or a truncation may be what it waits for. Everything about leadership
  * happens on one, starting and metadata on the other.
  */
-final class GroupCoordinatorAdapter
-    implements GroupService,
-        LocalPartitions.LeadershipListener,
-        KafkaImageSubscriber,
-        AutoCloseable {
+final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscriber, AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(GroupCoordinatorAdapter.class);
 
@@ -73,16 +67,13 @@ final class GroupCoordinatorAdapter
   private final Threads threads;
   private final Scheduler leadership;
   private final Scheduler metadata;
-  private final LedPartitions led = new LedPartitions();
+  private final Elections elections;
 
   private final AtomicBoolean wanted = new AtomicBoolean();
   private final CompletableFuture<GroupCoordinator> started = new CompletableFuture<>();
   private volatile MetadataImage image = MetadataImage.EMPTY;
   private volatile @Nullable RunningCoordinator running;
   private volatile boolean closed;
-
-  /** Whether the service knows of the led partitions. Leadership scheduler only. */
-  private boolean electing;
 
   GroupCoordinatorAdapter(
       int nodeId,
@@ -96,7 +87,13 @@ final class GroupCoordinatorAdapter
     this.topicConfigs = topicConfigs;
     this.threads = threads;
     this.leadership = threads.newScheduler("groups");
+    this.elections = new Elections(leadership, this::want);
     this.metadata = threads.newScheduler("groups-metadata");
+  }
+
+  /** To be told of the partitions this broker leads. */
+  LocalPartitions.LeadershipListener elections() {
+    return elections;
   }
 
   /** Whether the coordinator has been started and serves. */
@@ -121,7 +118,7 @@ final class GroupCoordinatorAdapter
     try {
       coordinator =
           RunningCoordinator.start(
-              nodeId, settings, led, partitions, topicConfigs, threads, leadership, image);
+              nodeId, settings, elections, partitions, topicConfigs, threads, leadership, image);
     } catch (RuntimeException | Error e) {
       started.completeExceptionally(
           new CoordinatorNotAvailableException("the group coordinator did not start", e));
@@ -139,12 +136,7 @@ final class GroupCoordinatorAdapter
     log.info(
         "group coordinator started in {} ms",
         (threads.clock().nanoTime() - startNanos) / 1_000_000);
-    leadership.execute(
-        () -> {
-          electing = true;
-          led.all().forEach(partition -> whileRunning(r -> r.elect(partition)));
-          started.complete(coordinator.service());
-        });
+    elections.start(coordinator, () -> started.complete(coordinator.service()));
   }
 
   @Override
@@ -157,10 +149,10 @@ final class GroupCoordinatorAdapter
       closed = true;
       coordinator = running;
     }
+    elections.close();
     if (coordinator != null) {
       coordinator.close();
     }
-    led.all().forEach(LedPartition::release);
     started.completeExceptionally(
         new CoordinatorNotAvailableException("the group coordinator is stopping"));
   }
@@ -188,64 +180,6 @@ final class GroupCoordinatorAdapter
     if (wanted.get() && !closed) {
       metadata.execute(() -> whileRunning(r -> r.onImage(delta, newImage)));
     }
-  }
-
-  // ---- leadership
-
-  @Override
-  public void onLeader(Partition partition) {
-    if (closed || !partition.topicPartition().topic().equals(OffsetsTopic.NAME)) {
-      return;
-    }
-    LedPartition elected = new LedPartition(partition, this::onTruncated);
-    leadership.execute(() -> elect(elected));
-    want();
-  }
-
-  private void elect(LedPartition elected) {
-    LedPartition before = led.put(elected);
-    if (before != null) {
-      resign(before);
-    }
-    if (electing) {
-      whileRunning(r -> r.elect(elected));
-    }
-  }
-
-  @Override
-  public void onResigned(TopicPartition tp, boolean deleted) {
-    if (closed || !tp.topic().equals(OffsetsTopic.NAME)) {
-      return;
-    }
-    leadership.execute(
-        () -> {
-          LedPartition before = led.remove(tp);
-          if (before != null) {
-            resign(before);
-          }
-        });
-  }
-
-  private void resign(LedPartition before) {
-    before.release();
-    if (electing) {
-      whileRunning(r -> r.resign(before));
-    }
-  }
-
-  /** P30: what the coordinator holds in memory may be void; it starts over from what is durable. */
-  private void onTruncated(LedPartition truncated) {
-    if (closed) {
-      return;
-    }
-    leadership.execute(
-        () -> {
-          if (electing && led.holds(truncated)) {
-            log.warn("{} was truncated: loading its groups again", truncated.topicPartition());
-            whileRunning(r -> r.resign(truncated));
-            whileRunning(r -> r.elect(truncated));
-          }
-        });
   }
 
   // ---- requests

@@ -67,7 +67,7 @@ public final class GroupCoordinators implements AutoCloseable {
             new OffsetFetchHandler(coordinator, metadata),
             new OffsetDeleteHandler(coordinator, metadata),
             new GroupAdminHandler(coordinator));
-    partitions.subscribe(coordinator);
+    partitions.subscribe(coordinator.elections());
     return new GroupCoordinators(
         coordinator, handlers, new GroupLagReader(coordinator, coordinator::isRunning, partitions));
   }

@@ -8,17 +8,18 @@ import org.apache.kafka.common.TopicPartition;
 /**
  * An offsets partition during one leadership of this broker.
  *
- * <p>After a truncation (P30) the coordinator's state holds records that are void. It is unloaded
- * and loaded again; in between nothing that it makes of such state may be appended.
+ * <p>After a truncation (P30) the coordinator's state holds records that are void. Until it is
+ * loaded again nothing that it makes of such state may be appended.
  */
 final class LedPartition implements HighWatermarkListener {
 
   private final Partition partition;
   private final Consumer<LedPartition> truncated;
   private volatile boolean voided;
+  private volatile boolean released;
 
   /**
-   * @param truncated told of truncations, on the partition's thread
+   * @param truncated told of truncations, on the partition's thread; must not block
    */
   LedPartition(Partition partition, Consumer<LedPartition> truncated) {
     this.partition = partition;
@@ -44,7 +45,13 @@ final class LedPartition implements HighWatermarkListener {
     voided = false;
   }
 
+  /** Whether this leadership is over. */
+  boolean released() {
+    return released;
+  }
+
   void release() {
+    released = true;
     partition.removeHighWatermarkListener(this);
   }
 

@@ -22,10 +22,6 @@ final class LedPartitions {
     return led.remove(tp);
   }
 
-  boolean holds(LedPartition partition) {
-    return led.get(partition.topicPartition()) == partition;
-  }
-
   Optional<LedPartition> find(TopicPartition tp) {
     return Optional.ofNullable(led.get(tp));
   }

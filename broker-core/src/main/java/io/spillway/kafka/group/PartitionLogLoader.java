@@ -8,10 +8,11 @@ import io.spillway.stream.StreamException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.CorruptRecordException;
 import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
@@ -24,6 +25,7 @@ import org.apache.kafka.common.requests.TransactionResult;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorLoader;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorPlayback;
 import org.apache.kafka.coordinator.common.runtime.Deserializer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,9 +37,9 @@ import org.slf4j.LoggerFactory;
  * again for as long as this broker leads: the coordinator would not come back from a failed load by
  * itself. Damage fails the load; nothing is skipped.
  *
- * <p>The runtime names a load by its partition alone. Were the end of a load whose coordinator is
- * gone reported, it would be taken for the end of the load that follows; so once {@link #abandon}
- * returned, the load before it is never heard of again.
+ * <p>A load of a leadership that is over fails at its next chunk. Whatever becomes of a load, it is
+ * told of twice: first to the runtime, which queues its own handling of it, then to {@link
+ * Elections}, which queues what it has for the partition behind that.
  */
 final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
 
@@ -46,25 +48,29 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
   private static final long UNAVAILABLE_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
   private final LedPartitions led;
+  private final Consumer<TopicPartition> ended;
   private final Deserializer<T> deserializer;
   private final int chunkBytes;
   private final Clock clock;
   private final Executor pool;
   private final Scheduler scheduler;
-  private final ConcurrentMap<TopicPartition, Load> loads = new ConcurrentHashMap<>();
+  private volatile boolean closed;
 
   /**
+   * @param ended told of each load that the runtime was told has ended; any thread
    * @param pool replays, and waits for reads; its size bounds the chunks in memory
    * @param scheduler for what is tried again later
    */
   PartitionLogLoader(
       LedPartitions led,
+      Consumer<TopicPartition> ended,
       Deserializer<T> deserializer,
       int chunkBytes,
       Clock clock,
       Executor pool,
       Scheduler scheduler) {
     this.led = led;
+    this.ended = ended;
     this.deserializer = deserializer;
     this.chunkBytes = chunkBytes;
     this.clock = clock;
@@ -74,81 +80,68 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
 
   @Override
   public CompletableFuture<LoadSummary> load(TopicPartition tp, CoordinatorPlayback<T> playback) {
-    LedPartition owner;
-    try {
-      owner = led.require(tp);
-    } catch (NotLeaderOrFollowerException e) {
-      return CompletableFuture.failedFuture(e);
-    }
-    owner.onLoadStart();
-    Load load = new Load(owner.partition(), playback);
-    Load before = loads.put(tp, load);
-    if (before != null) {
-      before.abandon();
-    }
-    pool.execute(load);
-    return load.result;
+    return new Load(tp, playback).result;
   }
 
-  /** The coordinator of the partition is being unloaded: its load, if there is one, goes silent. */
-  void abandon(TopicPartition tp) {
-    Load load = loads.remove(tp);
-    if (load != null) {
-      load.abandon();
-    }
-  }
-
+  /** The runtime ends all coordinators by itself: loads under way just stop. */
   @Override
   public void close() {
-    loads.values().forEach(Load::abandon);
-    loads.clear();
+    closed = true;
   }
 
-  /** One load. Runs on one pool thread at a time; only {@code abandoned} is touched by others. */
+  /**
+   * The future that the runtime gets. The load begins when the runtime listens: its end must reach
+   * the runtime's queue before anybody else hears of it.
+   */
+  private static final class Result extends CompletableFuture<LoadSummary> {
+    private final Runnable begin;
+    private final AtomicBoolean begun = new AtomicBoolean();
+
+    Result(Runnable begin) {
+      this.begin = begin;
+    }
+
+    @Override
+    public CompletableFuture<LoadSummary> whenComplete(
+        BiConsumer<? super LoadSummary, ? super Throwable> listener) {
+      CompletableFuture<LoadSummary> listening = super.whenComplete(listener);
+      if (begun.compareAndSet(false, true)) {
+        begin.run();
+      }
+      return listening;
+    }
+  }
+
+  /** One load. Runs on one pool thread at a time. */
   private final class Load implements Runnable {
-    private final Partition partition;
+    private final TopicPartition tp;
     private final CoordinatorPlayback<T> playback;
-    private final CompletableFuture<LoadSummary> result = new CompletableFuture<>();
+    private final Result result = new Result(() -> pool.execute(this));
     private final long submittedMs = clock.currentTimeMillis();
-    private long startedMs = -1;
+    private @Nullable LedPartition owner;
+    private long startedMs;
     private long nextOffset;
     private long reported;
     private long records;
     private long bytes;
     private boolean warned;
-    private boolean abandoned;
 
-    Load(Partition partition, CoordinatorPlayback<T> playback) {
-      this.partition = partition;
+    Load(TopicPartition tp, CoordinatorPlayback<T> playback) {
+      this.tp = tp;
       this.playback = playback;
-    }
-
-    synchronized void abandon() {
-      abandoned = true;
-    }
-
-    private synchronized boolean isAbandoned() {
-      return abandoned;
     }
 
     @Override
     public void run() {
-      if (startedMs < 0) {
-        startedMs = clock.currentTimeMillis();
-      }
       try {
-        while (!isAbandoned()) {
-          nextOffset = Math.max(nextOffset, partition.logStartOffset());
-          if (replayChunk()) {
-            continue;
-          }
-          if (nextOffset < partition.logEndOffset()) {
-            retryIn(DURABILITY_RETRY_NANOS);
-          } else {
-            finish();
-          }
-          return;
+        LedPartition source = owner;
+        if (source == null) {
+          startedMs = clock.currentTimeMillis();
+          source = led.require(tp);
+          source.onLoadStart();
+          owner = source;
         }
+        step(source);
       } catch (StreamException.Unavailable | RetriableException e) {
         retryOrFail(e);
       } catch (RuntimeException e) {
@@ -156,11 +149,30 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
       }
     }
 
+    private void step(LedPartition source) {
+      Partition partition = source.partition();
+      while (!closed) {
+        if (source.released()) {
+          throw new NotLeaderOrFollowerException("this broker does not lead " + tp + " any more");
+        }
+        nextOffset = Math.max(nextOffset, partition.logStartOffset());
+        if (replayChunk(partition)) {
+          continue;
+        }
+        if (nextOffset < partition.logEndOffset()) {
+          retryIn(DURABILITY_RETRY_NANOS);
+        } else {
+          finish();
+        }
+        return;
+      }
+    }
+
     /** Replays what is durable from the next offset on; false when nothing is. */
-    private boolean replayChunk() {
+    private boolean replayChunk(Partition partition) {
       ByteBuffer chunk;
       long chunkEndOffset;
-      try (FetchedData data = read()) {
+      try (FetchedData data = read(partition)) {
         if (data.nextOffset() <= nextOffset) {
           return false;
         }
@@ -176,7 +188,7 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
       return true;
     }
 
-    private FetchedData read() {
+    private FetchedData read(Partition partition) {
       try {
         return partition.read(nextOffset, chunkBytes).join();
       } catch (CompletionException e) {
@@ -214,7 +226,7 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
         // What Kafka does: a newer coordinator wrote it, and an older one has no use for it.
         log.warn(
             "{}: ignored a record of unknown type {} at offset {}",
-            partition.topicPartition(),
+            tp,
             e.unknownType(),
             record.offset());
         return;
@@ -235,10 +247,9 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
     private void finish() {
       report(nextOffset);
       long endedMs = clock.currentTimeMillis();
-      complete(
-          () ->
-              result.complete(
-                  new LoadSummary(submittedMs, endedMs, startedMs - submittedMs, records, bytes)));
+      result.complete(
+          new LoadSummary(submittedMs, endedMs, startedMs - submittedMs, records, bytes));
+      ended.accept(tp);
     }
 
     private void retryOrFail(RuntimeException e) {
@@ -249,39 +260,26 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
       }
       if (!warned) {
         warned = true;
-        log.warn(
-            "{}: groups wait: cannot read offset {}, trying again",
-            partition.topicPartition(),
-            nextOffset,
-            e);
+        log.warn("{}: groups wait: cannot read offset {}, trying again", tp, nextOffset, e);
       }
       retryIn(UNAVAILABLE_RETRY_NANOS);
     }
 
     private void retryIn(long delayNanos) {
-      if (!isAbandoned()) {
+      if (!closed) {
         scheduler.schedule(delayNanos, () -> pool.execute(this));
       }
     }
 
     private void fail(RuntimeException e) {
-      complete(
-          () -> {
-            log.error(
-                "{}: its groups cannot be loaded, failed at offset {}",
-                partition.topicPartition(),
-                nextOffset,
-                e);
-            result.completeExceptionally(e);
-          });
-    }
-
-    /** Under the lock of {@link #abandon}: either it is heard of before that returns, or never. */
-    private synchronized void complete(Runnable outcome) {
-      if (!abandoned) {
-        loads.remove(partition.topicPartition(), this);
-        outcome.run();
+      if (closed) {
+        return;
       }
+      if (!(e instanceof NotLeaderOrFollowerException)) {
+        log.error("{}: its groups cannot be loaded, failed at offset {}", tp, nextOffset, e);
+      }
+      result.completeExceptionally(e);
+      ended.accept(tp);
     }
   }
 

@@ -8,6 +8,7 @@ import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.Threads;
 import java.util.Optional;
 import java.util.OptionalInt;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.metrics.Metrics;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorRecord;
@@ -33,19 +34,16 @@ final class RunningCoordinator implements AutoCloseable {
   private static final int LOADER_THREADS = 2;
 
   private final GroupCoordinatorService service;
-  private final PartitionLogLoader<CoordinatorRecord> loader;
   private final GroupConfigManager groupConfigs;
   private final Metrics metrics;
   private final MetricsRegistry metricsRegistry;
 
   private RunningCoordinator(
       GroupCoordinatorService service,
-      PartitionLogLoader<CoordinatorRecord> loader,
       GroupConfigManager groupConfigs,
       Metrics metrics,
       MetricsRegistry metricsRegistry) {
     this.service = service;
-    this.loader = loader;
     this.groupConfigs = groupConfigs;
     this.metrics = metrics;
     this.metricsRegistry = metricsRegistry;
@@ -59,7 +57,7 @@ final class RunningCoordinator implements AutoCloseable {
   static RunningCoordinator start(
       int nodeId,
       CoordinatorSettings settings,
-      LedPartitions led,
+      Elections elections,
       LocalPartitions partitions,
       TopicConfigs topicConfigs,
       Threads threads,
@@ -70,7 +68,8 @@ final class RunningCoordinator implements AutoCloseable {
     GroupConfigManager groupConfigs = new GroupConfigManager(settings.group(), settings.share());
     PartitionLogLoader<CoordinatorRecord> loader =
         new PartitionLogLoader<>(
-            led,
+            elections.led(),
+            elections::onLoadEnded,
             new GroupCoordinatorRecordSerde(),
             settings.group().offsetsLoadBufferSize(),
             threads.clock(),
@@ -81,7 +80,7 @@ final class RunningCoordinator implements AutoCloseable {
         new GroupCoordinatorService.Builder(nodeId, settings.group())
             .withTime(new ClockTime(threads.clock()))
             .withTimer(new SystemTimerReaper(timerName + "-reaper", new SystemTimer(timerName)))
-            .withWriter(new PartitionLogWriter(led, topicConfigs))
+            .withWriter(new PartitionLogWriter(elections.led(), topicConfigs))
             .withLoader(loader)
             .withCoordinatorRuntimeMetrics(new GroupCoordinatorRuntimeMetrics(metrics))
             .withGroupCoordinatorMetrics(new GroupCoordinatorMetrics(metricsRegistry, metrics))
@@ -92,7 +91,7 @@ final class RunningCoordinator implements AutoCloseable {
             .build();
     service.startup(() -> offsetsPartitions(image, settings));
     RunningCoordinator running =
-        new RunningCoordinator(service, loader, groupConfigs, metrics, metricsRegistry);
+        new RunningCoordinator(service, groupConfigs, metrics, metricsRegistry);
     image.configs().resourceData().keySet().forEach(r -> running.updateGroupConfig(r, image));
     service.onMetadataUpdate(new MetadataDelta.Builder().setImage(image).build(), image);
     return running;
@@ -112,9 +111,8 @@ final class RunningCoordinator implements AutoCloseable {
   }
 
   /** Unloads whatever is loaded of the partition, whichever epoch it has. */
-  void resign(LedPartition partition) {
-    loader.abandon(partition.topicPartition());
-    service.onResignation(partition.topicPartition().partition(), OptionalInt.empty());
+  void resign(TopicPartition tp) {
+    service.onResignation(tp.partition(), OptionalInt.empty());
   }
 
   /** May wait, for seconds at most, until the offsets of deleted topics are gone. */

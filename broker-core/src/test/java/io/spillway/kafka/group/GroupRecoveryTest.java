@@ -84,7 +84,7 @@ class GroupRecoveryTest {
   @Test
   void manyTruncationsInARowLeaveAWorkingGroup() {
     FakePartition partition = broker.offsetsPartition("g");
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 200; i++) {
       partition.truncateToHighWatermark();
     }
     assertThat(member.commit("orders", 0, 13)).isEqualTo(Errors.NONE);
@@ -137,7 +137,7 @@ class GroupRecoveryTest {
 
   @Test
   void leadershipThatFlapsEndsWithAWorkingGroup() {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 200; i++) {
       FakePartition partition = broker.offsetsPartition("g");
       broker.partitions.resign(partition.topicPartition(), false);
       broker.partitions.lead(partition.nextLeadership());

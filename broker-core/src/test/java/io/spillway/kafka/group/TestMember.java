@@ -74,6 +74,11 @@ final class TestMember {
                 memberId = answer.memberId();
                 return joinAsync();
               }
+              if (error == Errors.UNKNOWN_MEMBER_ID && instanceId == null) {
+                // Named by a coordinator that went before the member was durable.
+                memberId = "";
+                return joinAsync();
+              }
               if (error == Errors.COORDINATOR_LOAD_IN_PROGRESS || error == Errors.NOT_COORDINATOR) {
                 GroupBroker.backOff();
                 return joinAsync();
