@@ -6,10 +6,12 @@ import io.spillway.partition.LocalPartitions;
 import io.spillway.request.RequestContext;
 import io.spillway.request.group.GroupService;
 import io.spillway.request.group.OffsetsTopic;
+import io.spillway.runtime.Clock;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.Threads;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
@@ -60,13 +62,17 @@ final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscribe
 
   private static final Logger log = LoggerFactory.getLogger(GroupCoordinatorAdapter.class);
 
+  /** Bounds the chunks of offsets partitions in memory. */
+  private static final int LOADER_THREADS = 2;
+
   private final int nodeId;
   private final CoordinatorSettings settings;
   private final LocalPartitions partitions;
   private final TopicConfigs topicConfigs;
-  private final Threads threads;
+  private final Clock clock;
   private final Scheduler leadership;
   private final Scheduler metadata;
+  private final Executor loadPool;
   private final Elections elections;
 
   private final AtomicBoolean wanted = new AtomicBoolean();
@@ -85,10 +91,11 @@ final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscribe
     this.settings = settings;
     this.partitions = partitions;
     this.topicConfigs = topicConfigs;
-    this.threads = threads;
+    this.clock = threads.clock();
     this.leadership = threads.newScheduler("groups");
     this.elections = new Elections(leadership, this::want);
     this.metadata = threads.newScheduler("groups-metadata");
+    this.loadPool = threads.newPool("groups-load", LOADER_THREADS);
   }
 
   /** To be told of the partitions this broker leads. */
@@ -113,12 +120,20 @@ final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscribe
     if (closed) {
       return;
     }
-    long startNanos = threads.clock().nanoTime();
+    long startNanos = clock.nanoTime();
     RunningCoordinator coordinator;
     try {
       coordinator =
           RunningCoordinator.start(
-              nodeId, settings, elections, partitions, topicConfigs, threads, leadership, image);
+              nodeId,
+              settings,
+              elections,
+              partitions,
+              topicConfigs,
+              clock,
+              loadPool,
+              leadership,
+              image);
     } catch (RuntimeException | Error e) {
       started.completeExceptionally(
           new CoordinatorNotAvailableException("the group coordinator did not start", e));
@@ -133,9 +148,7 @@ final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscribe
       coordinator.close();
       return;
     }
-    log.info(
-        "group coordinator started in {} ms",
-        (threads.clock().nanoTime() - startNanos) / 1_000_000);
+    log.info("group coordinator started in {} ms", (clock.nanoTime() - startNanos) / 1_000_000);
     elections.start(coordinator, () -> started.complete(coordinator.service()));
   }
 

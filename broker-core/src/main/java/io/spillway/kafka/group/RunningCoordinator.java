@@ -4,10 +4,11 @@ import com.yammer.metrics.core.MetricsRegistry;
 import io.spillway.metadata.TopicConfigs;
 import io.spillway.partition.LocalPartitions;
 import io.spillway.request.group.OffsetsTopic;
+import io.spillway.runtime.Clock;
 import io.spillway.runtime.Scheduler;
-import io.spillway.runtime.Threads;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.Executor;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.metrics.Metrics;
@@ -30,8 +31,6 @@ import org.apache.kafka.server.util.timer.SystemTimerReaper;
  * shared between brokers: its metrics are in registries of its own that nobody exports.
  */
 final class RunningCoordinator implements AutoCloseable {
-
-  private static final int LOADER_THREADS = 2;
 
   private final GroupCoordinatorService service;
   private final GroupConfigManager groupConfigs;
@@ -60,7 +59,8 @@ final class RunningCoordinator implements AutoCloseable {
       Elections elections,
       LocalPartitions partitions,
       TopicConfigs topicConfigs,
-      Threads threads,
+      Clock clock,
+      Executor loadPool,
       Scheduler scheduler,
       MetadataImage image) {
     Metrics metrics = new Metrics();
@@ -72,13 +72,13 @@ final class RunningCoordinator implements AutoCloseable {
             elections::onLoadEnded,
             new GroupCoordinatorRecordSerde(),
             settings.group().offsetsLoadBufferSize(),
-            threads.clock(),
-            threads.newPool("groups-load", LOADER_THREADS),
+            clock,
+            loadPool,
             scheduler);
     String timerName = "groups-" + nodeId;
     GroupCoordinatorService service =
         new GroupCoordinatorService.Builder(nodeId, settings.group())
-            .withTime(new ClockTime(threads.clock()))
+            .withTime(new ClockTime(clock))
             .withTimer(new SystemTimerReaper(timerName + "-reaper", new SystemTimer(timerName)))
             .withWriter(new PartitionLogWriter(elections.led(), topicConfigs))
             .withLoader(loader)

@@ -105,7 +105,7 @@ class GroupLifecycleTest {
   @Test
   void stoppingWhileStartingLeavesNothing() {
     Set<String> before = threads();
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 50; i++) {
       GroupBroker.serving().close();
     }
     GroupBroker.until(() -> threads().equals(before));
