@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.cache;
+
+import org.jspecify.annotations.NullMarked;

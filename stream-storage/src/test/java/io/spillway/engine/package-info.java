@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.engine;
+
+import org.jspecify.annotations.NullMarked;

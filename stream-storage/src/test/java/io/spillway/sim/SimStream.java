@@ -1,0 +1,252 @@
+package io.spillway.sim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.spillway.catalog.StreamCatalog.EpochStart;
+import io.spillway.stream.FetchedData;
+import io.spillway.stream.StreamHandle;
+import io.spillway.stream.StreamStore.StateAt;
+import io.spillway.wal.StreamId;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** What a stream must hold: the naive model, kept in plain lists. */
+final class SimStream {
+
+  /** A batch that was appended; acked once the engine said so. */
+  static final class SimBatch {
+    final long base;
+    final long end;
+    final long timestampMs;
+    final ByteBuffer payload;
+    boolean acked;
+
+    SimBatch(long base, long end, long timestampMs, ByteBuffer payload) {
+      this.base = base;
+      this.end = end;
+      this.timestampMs = timestampMs;
+      this.payload = payload;
+    }
+  }
+
+  final StreamId id;
+  final List<SimBatch> batches = new ArrayList<>();
+
+  /** What a checkpoint must say at each batch boundary. */
+  private final TreeMap<Long, Long> digests = new TreeMap<>(Map.of(0L, 17L));
+
+  private final TreeMap<Integer, Long> epochs = new TreeMap<>();
+  @Nullable StreamHandle handle;
+  int epoch;
+  boolean claiming;
+  boolean releasing;
+  boolean deleting;
+  boolean deleted;
+  long logStart;
+  long requestedLogStart;
+  long seenHighWatermark;
+  long seenLogStart;
+  long seenCheckpoint = -1;
+
+  /** Changes whenever what a look-up by time may answer does. */
+  long version;
+
+  SimStream(StreamId id) {
+    this.id = id;
+  }
+
+  long nextOffset() {
+    return batches.isEmpty() ? 0 : batches.get(batches.size() - 1).end;
+  }
+
+  long ackedEnd() {
+    long end = 0;
+    for (SimBatch batch : batches) {
+      if (!batch.acked) {
+        break;
+      }
+      end = batch.end;
+    }
+    return end;
+  }
+
+  boolean isOpen() {
+    return handle != null && !releasing && !deleting;
+  }
+
+  SimBatch append(int records, long timestampMs, ByteBuffer payload) {
+    SimBatch batch = new SimBatch(nextOffset(), nextOffset() + records, timestampMs, payload);
+    batches.add(batch);
+    digests.put(batch.end, digests.lastEntry().getValue() * 31 + payload.hashCode());
+    return batch;
+  }
+
+  void onAck(SimBatch batch) {
+    assertThat(ackedEnd()).as("acks of %s come in order", id).isEqualTo(batch.base);
+    batch.acked = true;
+    version++;
+  }
+
+  /** P22: what the layer above would keep. */
+  Optional<StateAt> capture() {
+    long offset = nextOffset();
+    return Optional.of(new StateAt(offset, stateAt(offset)));
+  }
+
+  private ByteBuffer stateAt(long offset) {
+    Long digest = digests.get(offset);
+    assertThat(digest).as("%s has a batch boundary at %d", id, offset).isNotNull();
+    return ByteBuffer.allocate(16).putLong(offset).putLong(digest == null ? 0 : digest).flip();
+  }
+
+  /** The process is gone: what was not acked may be there or not. */
+  void onCrash() {
+    handle = null;
+    claiming = false;
+    releasing = false;
+    version++;
+  }
+
+  /** Compares what a claim found with what must be there, and learns what became of the rest. */
+  void onClaimed(StreamHandle claimed, int claimedEpoch) {
+    long found = claimed.highWatermark();
+    assertThat(found)
+        .as("G1 %s: high watermark after claim, acked up to %d", id, ackedEnd())
+        .isGreaterThanOrEqualTo(ackedEnd());
+    assertThat(digests).as("%s: recovered to a batch boundary", id).containsKey(found);
+    batches.removeIf(batch -> batch.base >= found);
+    batches.forEach(batch -> batch.acked = true);
+    digests.tailMap(found, false).clear();
+    assertThat(claimed.logStartOffset())
+        .as("%s: log start after claim", id)
+        .isBetween(logStart, Math.max(logStart, requestedLogStart));
+    logStart = claimed.logStartOffset();
+    requestedLogStart = logStart;
+    epochs.put(claimedEpoch, found);
+    checkEpochs(claimed);
+    checkCheckpoint(claimed);
+    handle = claimed;
+    claiming = false;
+    version++;
+  }
+
+  /** KIP-101: who wrote what can still be read. */
+  private void checkEpochs(StreamHandle claimed) {
+    List<EpochStart> found = claimed.epochs();
+    assertThat(found.get(found.size() - 1))
+        .as("KIP-101 %s: this epoch", id)
+        .isEqualTo(new EpochStart(epochs.lastKey(), claimed.highWatermark()));
+    for (SimBatch batch : batches) {
+      if (batch.end > logStart) {
+        long offset = Math.max(logStart, batch.base);
+        int expected = 0;
+        for (Map.Entry<Integer, Long> start : epochs.entrySet()) {
+          expected = start.getValue() <= offset ? start.getKey() : expected;
+        }
+        int actual = 0;
+        for (EpochStart start : found) {
+          actual = start.startOffset() <= offset ? start.leaderEpoch() : actual;
+        }
+        assertThat(actual)
+            .as("KIP-101 %s: epoch at %d in %s", id, offset, found)
+            .isEqualTo(expected);
+      }
+    }
+  }
+
+  private void checkCheckpoint(StreamHandle claimed) {
+    Optional<StateAt> checkpoint = claimed.checkpoint();
+    if (checkpoint.isEmpty()) {
+      assertThat(seenCheckpoint).as("P22 %s: a checkpoint vanished", id).isEqualTo(-1);
+      return;
+    }
+    long offset = checkpoint.get().offset();
+    assertThat(offset)
+        .as("P22 %s: newest checkpoint", id)
+        .isBetween(seenCheckpoint, claimed.highWatermark());
+    assertThat(checkpoint.get().state())
+        .as("P22 %s: state at %d", id, offset)
+        .isEqualTo(stateAt(offset));
+    seenCheckpoint = offset;
+  }
+
+  /** Cheap checks, after every event. */
+  void check() {
+    StreamHandle open = handle;
+    if (open == null || deleting) {
+      return;
+    }
+    long high = open.highWatermark();
+    assertThat(high).as("G2 %s: high watermark", id).isGreaterThanOrEqualTo(seenHighWatermark);
+    assertThat(high).as("%s: high watermark and acks", id).isEqualTo(ackedEnd());
+    assertThat(open.committedEndOffset()).as("P16 %s", id).isLessThanOrEqualTo(high);
+    assertThat(open.logStartOffset())
+        .as("G2 %s: log start", id)
+        .isGreaterThanOrEqualTo(seenLogStart)
+        .isLessThanOrEqualTo(high);
+    seenHighWatermark = high;
+    seenLogStart = open.logStartOffset();
+  }
+
+  /** What a fetch gave must be whole batches, those that were appended, from the right one on. */
+  void checkFetched(long offset, long endOffset, int maxBytes, FetchedData data) {
+    int i = 0;
+    while (i < batches.size() && batches.get(i).end <= offset) {
+      i++;
+    }
+    if (i == batches.size() || batches.get(i).end > endOffset) {
+      assertThat(data.sizeBytes()).as("%s at %d: nothing to fetch", id, offset).isZero();
+      assertThat(data.nextOffset()).isEqualTo(offset);
+      return;
+    }
+    ByteBuffer found = ByteBuffer.allocate(data.sizeBytes());
+    data.buffers().forEach(buffer -> found.put(buffer.duplicate()));
+    found.flip();
+    assertThat(found.remaining()).as("%s at %d: at least one batch", id, offset).isPositive();
+    int first = i;
+    while (found.hasRemaining()) {
+      assertThat(i)
+          .as("%s at %d: no more than was appended", id, offset)
+          .isLessThan(batches.size());
+      SimBatch batch = batches.get(i);
+      assertThat(batch.end).as("%s at %d: bound", id, offset).isLessThanOrEqualTo(endOffset);
+      assertThat(batch.acked).as("%s at %d: only durable batches", id, offset).isTrue();
+      assertThat(found.remaining())
+          .as("%s at %d: whole batch at %d", id, offset, batch.base)
+          .isGreaterThanOrEqualTo(batch.payload.remaining());
+      assertThat(found.slice(found.position(), batch.payload.remaining()))
+          .as("%s at %d: bytes of batch at %d", id, offset, batch.base)
+          .isEqualTo(batch.payload);
+      found.position(found.position() + batch.payload.remaining());
+      i++;
+    }
+    assertThat(data.nextOffset()).isEqualTo(batches.get(i - 1).end);
+    if (i - first > 1) {
+      assertThat(data.sizeBytes()).as("%s at %d: limit", id, offset).isLessThanOrEqualTo(maxBytes);
+    }
+  }
+
+  Optional<Long> firstAtOrAfter(long timestampMs) {
+    return batches.stream()
+        .filter(batch -> batch.acked && batch.end > logStart && batch.timestampMs >= timestampMs)
+        .findFirst()
+        .map(batch -> Math.max(logStart, batch.base));
+  }
+
+  Optional<Long> largestTimestamp() {
+    SimBatch largest = null;
+    for (SimBatch batch : batches) {
+      if (batch.acked
+          && batch.end > logStart
+          && (largest == null || batch.timestampMs > largest.timestampMs)) {
+        largest = batch;
+      }
+    }
+    return Optional.ofNullable(largest).map(batch -> Math.max(logStart, batch.base));
+  }
+}

@@ -1,0 +1,38 @@
+package io.spillway.sim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+/** {@code -Dsim.seeds=N} runs more seeds, {@code -Dsim.seed=S} one alone. */
+class SimulationTest {
+
+  private static final int ACTIONS = 400;
+
+  @Test
+  void keepsItsGuaranteesUnderEverySeed() {
+    long single = Long.getLong("sim.seed", -1);
+    long first = single >= 0 ? single : 0;
+    long count = single >= 0 ? 1 : Long.getLong("sim.seeds", 60);
+    Simulation.Tally tally = new Simulation.Tally();
+    for (long seed = first; seed < first + count; seed++) {
+      try {
+        tally.add(new Simulation(seed).run(ACTIONS));
+      } catch (Throwable failure) {
+        throw new AssertionError("seed " + seed + ": repeat with -Dsim.seed=" + seed, failure);
+      }
+    }
+    System.out.println("simulated " + count + " seeds: " + tally);
+  }
+
+  @Test
+  void sameSeedSameEvents() {
+    Simulation first = new Simulation(4711);
+    Simulation second = new Simulation(4711);
+
+    first.run(ACTIONS);
+    second.run(ACTIONS);
+
+    assertThat(second.hash()).isEqualTo(first.hash());
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.sim;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.upload;
+
+import org.jspecify.annotations.NullMarked;
