@@ -72,7 +72,9 @@ public final class LogStreamCatalog implements StreamCatalog {
 
   // Touched by the scheduler's tasks only.
   private final Deque<Pending> waiting = new ArrayDeque<>();
+  private List<Pending> creating = List.of();
   private List<CompletableFuture<Long>> refreshes = new ArrayList<>();
+  private List<CompletableFuture<Long>> refreshing = List.of();
   private boolean started;
   private boolean busy = true;
   private boolean refreshedLast;
@@ -245,76 +247,83 @@ public final class LogStreamCatalog implements StreamCatalog {
     boolean refreshNow = !refreshes.isEmpty() && !(refreshedLast && !waiting.isEmpty());
     if (refreshNow) {
       refreshedLast = true;
-      List<CompletableFuture<Long>> asked = refreshes;
+      refreshing = refreshes;
       refreshes = new ArrayList<>();
       busy = true;
-      readOn(() -> asked.forEach(refreshed -> refreshed.complete(position)), asked);
+      readOn(this::onRefreshed);
     } else if (!waiting.isEmpty()) {
       refreshedLast = false;
       create();
     }
   }
 
+  private void onRefreshed() {
+    List<CompletableFuture<Long>> asked = refreshing;
+    refreshing = List.of();
+    asked.forEach(refreshed -> refreshed.complete(position));
+  }
+
   private void create() {
     List<Pending> group = new ArrayList<>();
     int bytes = 0;
-    while (!waiting.isEmpty()
-        && group.size() < MAX_COMMANDS_PER_RECORD
-        && (group.isEmpty()
-            || bytes + waiting.getFirst().encoded.remaining() < MAX_BYTES_PER_RECORD)) {
-      Pending pending = waiting.removeFirst();
-      bytes += pending.encoded.remaining();
-      group.add(pending);
+    while (group.size() < MAX_COMMANDS_PER_RECORD && !waiting.isEmpty()) {
+      int size = waiting.getFirst().encoded.remaining();
+      if (!group.isEmpty() && bytes + size > MAX_BYTES_PER_RECORD) {
+        break;
+      }
+      bytes += size;
+      group.add(waiting.removeFirst());
     }
     busy = true;
+    creating = group;
     List<ByteBuffer> record =
         CommandCodec.record(group.stream().map(pending -> pending.encoded).toList());
-    then(log.create(position + 1, record), (created, cause) -> onCreated(group, created, cause));
+    then(log.create(position + 1, record), this::onCreated);
   }
 
-  private void onCreated(
-      List<Pending> group, @Nullable Created created, @Nullable Throwable cause) {
+  private void onCreated(@Nullable Created created, @Nullable Throwable cause) {
     if (created == null) {
       boolean overtaken = cause instanceof SharedLogException.Overtaken;
-      group.forEach(pending -> pending.maybeApplied = overtaken);
-      putBack(group);
+      creating.forEach(pending -> pending.maybeApplied |= overtaken);
+      putBack();
       onFailure(cause);
       return;
     }
     List<Verdict> verdicts = apply(created.record());
     if (created.won()) {
+      List<Pending> group = creating;
+      creating = List.of();
       for (int i = 0; i < group.size(); i++) {
         group.get(i).complete(verdicts.get(i));
       }
       maybeCheckpoint();
     } else {
-      putBack(group);
+      putBack();
     }
     busy = false;
     next();
   }
 
-  private void putBack(List<Pending> group) {
-    for (int i = group.size() - 1; i >= 0; i--) {
-      waiting.addFirst(group.get(i));
+  /** In front of what came later. */
+  private void putBack() {
+    for (int i = creating.size() - 1; i >= 0; i--) {
+      waiting.addFirst(creating.get(i));
     }
+    creating = List.of();
   }
 
-  /**
-   * Applies records until there are no more, then goes on; the refreshes wait for a reload, too.
-   */
-  private void readOn(Runnable done, List<CompletableFuture<Long>> asked) {
+  /** Applies records until there are no more, then goes on. */
+  private void readOn(Runnable done) {
     then(
         log.readFrom(position + 1, RECORDS_PER_READ),
         (records, cause) -> {
           if (records == null) {
-            refreshes.addAll(asked);
             onFailure(cause);
             return;
           }
           records.forEach(this::apply);
           if (records.size() == RECORDS_PER_READ) {
-            readOn(done, asked);
+            readOn(done);
             return;
           }
           done.run();
@@ -334,7 +343,7 @@ public final class LogStreamCatalog implements StreamCatalog {
             return;
           }
           load(start);
-          readOn(this::onLoaded, List.of());
+          readOn(this::onLoaded);
         });
   }
 
@@ -365,6 +374,7 @@ public final class LogStreamCatalog implements StreamCatalog {
   }
 
   private void onLoaded() {
+    onRefreshed();
     if (opened.isDone()) {
       return;
     }
@@ -462,8 +472,10 @@ public final class LogStreamCatalog implements StreamCatalog {
     failure = cause;
     busy = true;
     opened.completeExceptionally(cause);
+    putBack();
     waiting.forEach(pending -> pending.verdict.completeExceptionally(cause));
     waiting.clear();
+    refreshes.addAll(refreshing);
     refreshes.forEach(refresh -> refresh.completeExceptionally(cause));
     refreshes.clear();
   }

@@ -333,6 +333,7 @@ class ObjectSharedLogTest {
     while (!request.isDone() && threads.step()) {
       // Runs the simulation.
     }
+    assertThat(request).as("what is awaited").isDone();
     return request.join();
   }
 
