@@ -2,6 +2,7 @@ package io.spillway.wal.device;
 
 import java.io.IOException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The directory of segment files of one WAL, held exclusively.
@@ -25,7 +26,7 @@ public interface WalDevice extends AutoCloseable {
     /**
      * @param failure null when the bytes are durable
      */
-    void onComplete(@org.jspecify.annotations.Nullable IOException failure);
+    void onComplete(@Nullable IOException failure);
   }
 
   /** The directory, for messages. */

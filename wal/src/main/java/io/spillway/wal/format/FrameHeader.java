@@ -6,6 +6,7 @@ import io.spillway.wal.StreamId;
 import java.nio.ByteBuffer;
 import java.util.UUID;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What precedes each payload in a block, version 1: 80 bytes, then the payload, then zeros up to a
@@ -105,7 +106,7 @@ public final class FrameHeader {
    * @param framePosition that the frame must state
    * @return null when it does, else what is wrong, for a person
    */
-  static @org.jspecify.annotations.Nullable String defect(
+  static @Nullable String defect(
       ByteBuffer buffer,
       int at,
       int limit,

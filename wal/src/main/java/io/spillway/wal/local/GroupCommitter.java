@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.zip.CRC32C;
 import org.jctools.queues.varhandle.MpscUnboundedVarHandleArrayQueue;
 import org.jspecify.annotations.Nullable;
@@ -67,7 +68,7 @@ final class GroupCommitter {
   private final CompletableFuture<Void> stopped = new CompletableFuture<>();
   private volatile WalException.@Nullable Unavailable failure;
   private volatile long durableUpTo;
-  private SegmentLog segments;
+  private final SegmentLog segments;
   private long previousEnd;
   private long statedTrim;
   private long arrivalCount;
@@ -101,7 +102,7 @@ final class GroupCommitter {
 
   /** Makes the segment log with what it reports to. */
   interface SegmentLogFactory {
-    SegmentLog create(Runnable onProgress, java.util.function.Consumer<IOException> onFailure);
+    SegmentLog create(Runnable onProgress, Consumer<IOException> onFailure);
   }
 
   /** Queues an append. Any thread. */

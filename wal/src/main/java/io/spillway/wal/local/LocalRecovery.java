@@ -100,11 +100,14 @@ final class LocalRecovery {
     }
   }
 
-  /** The last segment that starts at or below the trim position and has data. */
+  /**
+   * The last segment with data that starts below the trim position. One that starts right there may
+   * be empty yet, and hold a void block that an older incarnation left.
+   */
   private int startIndex(List<LocalSegment> files, long trimPosition, BlockWindow window)
       throws IOException {
     for (int i = files.size() - 1; i > 0; i--) {
-      if (files.get(i).base <= trimPosition
+      if (files.get(i).base < trimPosition
           && BlockScanner.startsWithBlock(files.get(i).scanned(), walId, window)) {
         return i;
       }

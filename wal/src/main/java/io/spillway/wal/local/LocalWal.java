@@ -31,6 +31,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -387,10 +388,19 @@ public final class LocalWal implements WriteAheadLog {
     synchronized (lifecycle) {
       if (shutdown == null) {
         GroupCommitter active = committer;
-        shutdown = active == null ? CompletableFuture.completedFuture(null) : active.stop();
-        shutdown = shutdown.thenRun(this::giveBack);
+        shutdown = stop(active).thenRun(this::giveBack);
       }
       return shutdown;
+    }
+  }
+
+  /** Threads that are gone already can complete nothing more. */
+  private static CompletableFuture<Void> stop(@Nullable GroupCommitter active) {
+    try {
+      return active == null ? CompletableFuture.completedFuture(null) : active.stop();
+    } catch (RejectedExecutionException e) {
+      LOG.warn("the threads of a WAL were closed before it: what was under way has no answer");
+      return CompletableFuture.completedFuture(null);
     }
   }
 

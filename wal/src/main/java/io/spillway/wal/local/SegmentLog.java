@@ -221,6 +221,7 @@ final class SegmentLog {
     }
     segment.preparedBytes = upTo;
     clearObstacle();
+    prepareAhead();
     onProgress.run();
   }
 
@@ -320,6 +321,7 @@ final class SegmentLog {
     onDone.accept(changed);
     clearObstacle();
     changeFiles();
+    prepareAhead();
     onProgress.run();
   }
 

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
  */
 class LocalWalCrashTest {
 
-  private static final int SEEDS = 250;
+  private static final int SEEDS = 200;
   private static final int LIVES = 6;
 
   private long tornWrites;
@@ -304,8 +304,16 @@ class LocalWalCrashTest {
 
     private void trim(LocalWal wal) {
       Map.Entry<Long, Batch> some = randomDurable();
-      if (some != null && some.getKey() > trimmed) {
-        trimmed = some.getKey();
+      if (some == null) {
+        return;
+      }
+      long position = some.getKey();
+      if (random.nextBoolean()) {
+        Map.Entry<Long, Batch> last = durable.lastEntry();
+        position = (last.getKey() + last.getValue().sizeBytes() + 4095) / 4096 * 4096;
+      }
+      if (position > trimmed) {
+        trimmed = position;
         trims++;
         wal.trim(trimmed);
       }

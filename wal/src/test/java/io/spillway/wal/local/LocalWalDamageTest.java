@@ -107,6 +107,31 @@ class LocalWalDamageTest {
         .isEqualTo(offsets(0, 1));
   }
 
+  /** The first incarnation leaves a whole block in the next segment, behind a torn one here. */
+  @Test
+  void aTrimAtTheVeryEndOfASegmentDoesNotBeginAtALeftoverInTheNext() {
+    LocalWal wal = recovered();
+    appendAll(wal, 3);
+    threads.runAll(1000);
+    CompletableFuture<DurableFrame> here = append(wal, 100);
+    threads.runFor(0);
+    CompletableFuture<DurableFrame> inTheNext = append(wal, 100);
+    threads.runFor(0);
+    long torn = await(here).position();
+    assertThat(torn).isLessThan(SEGMENT_BYTES);
+    assertThat(await(inTheNext).position()).isGreaterThan(SEGMENT_BYTES);
+    crash();
+    flip(torn, 0);
+    assertThat(recover()).isEqualTo(offsets(0, 3));
+
+    LocalWal trimmed = wal();
+    trimmed.trim(SEGMENT_BYTES);
+    List<Long> seen = new ArrayList<>();
+    trimmed.recover((at, batch) -> seen.add(batch.baseOffset()));
+    assertThat(seen).isEmpty();
+    assertThat(trimmed.writer().incarnation()).isEqualTo(3);
+  }
+
   @Test
   void leftoversOfARecycledFileAreNotTaken() {
     List<DurableFrame> frames = appendAll(recovered(), 20);
