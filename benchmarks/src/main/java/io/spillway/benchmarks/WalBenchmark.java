@@ -140,6 +140,7 @@ public final class WalBenchmark {
     }
   }
 
+  @AmbientRuntime
   private final class Timed implements AppendListener {
     private final int[] latencies;
     private final int index;
