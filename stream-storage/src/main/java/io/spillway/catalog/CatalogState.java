@@ -57,8 +57,12 @@ final class CatalogState {
   /** The highest rule level that this build knows (P8). */
   static final int MAX_RULE_LEVEL = 1;
 
-  /** How many commands in force are remembered, to recognise a repeat. */
-  static final int REMEMBERED_COMMANDS = 1_024;
+  /**
+   * How many commands in force are remembered, to recognise a repeat: several full records. Part of
+   * the rules, like the number below: replicas that differ in it would decide differently. A repeat
+   * that has been forgotten is decided anew, and the rules make that harmless.
+   */
+  static final int REMEMBERED_COMMANDS = 4_096;
 
   /** How many deleted streams are remembered, to refuse a claim that comes late. */
   static final int REMEMBERED_DELETIONS = 10_000;

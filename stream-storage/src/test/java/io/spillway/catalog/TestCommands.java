@@ -31,7 +31,15 @@ final class TestCommands {
   static final StreamId S2 = new StreamId(new UUID(5, 5), 2);
   static final StreamId S3 = new StreamId(new UUID(5, 6), 0);
 
-  private long nextId = 1;
+  private long nextId;
+
+  TestCommands() {
+    this(1);
+  }
+
+  TestCommands(long firstId) {
+    this.nextId = firstId;
+  }
 
   static WriterIncarnation writer(int node, long wal, long incarnation) {
     return new WriterIncarnation(node, new UUID(9, wal), incarnation);
