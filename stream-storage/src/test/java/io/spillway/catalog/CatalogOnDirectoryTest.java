@@ -85,8 +85,7 @@ class CatalogOnDirectoryTest {
     SystemRandom random = new SystemRandom();
     LogStreamCatalog catalog =
         new LogStreamCatalog(
-            new ObjectSharedLog(
-                store, "catalog", Optional.of(new UUID(2, 3)), scheduler, random),
+            new ObjectSharedLog(store, "catalog", Optional.of(new UUID(2, 3)), scheduler, random),
             scheduler,
             random,
             new Config(10, 50, true));
