@@ -119,13 +119,17 @@ final class StreamLog implements UploadSource {
     CompletableFuture<Void> quiet = new CompletableFuture<>();
     WalException failed = failure;
     if (failed != null) {
-      quiet.completeExceptionally(failed);
+      quiet.completeExceptionally(walFailed(failed));
     } else if (nextOffset == highWatermark) {
       quiet.complete(null);
     } else {
       quietWaiters.add(quiet);
     }
     return quiet;
+  }
+
+  private StreamException walFailed(WalException cause) {
+    return new StreamException.Closed("stream " + id + ": " + cause.getMessage());
   }
 
   void append(
@@ -195,7 +199,7 @@ final class StreamLog implements UploadSource {
       quietWaiters.clear();
     }
     listener.onFailure(batch, cause);
-    quiet.forEach(waiter -> waiter.completeExceptionally(cause));
+    quiet.forEach(waiter -> waiter.completeExceptionally(walFailed(cause)));
   }
 
   /** Frames that are committed and out of memory are of no use to anybody. */

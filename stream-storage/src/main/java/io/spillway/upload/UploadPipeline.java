@@ -384,7 +384,7 @@ public final class UploadPipeline implements AutoCloseable {
             uploaded.extents(),
             checkpoints,
             firstWanted(ends));
-    submit(commit, ends, verdict -> onCommitted(uploaded, verdict));
+    submit(commit, ends, verdict -> onCommitted(uploaded, ends, verdict));
   }
 
   private Optional<Checkpoint> dueCheckpoint(Extent extent) {
@@ -422,21 +422,42 @@ public final class UploadPipeline implements AutoCloseable {
             });
   }
 
-  private void onCommitted(Uploaded uploaded, Verdict verdict) {
+  private void onCommitted(Uploaded uploaded, Map<UploadSource, Long> ends, Verdict verdict) {
     buildingBirth = Long.MAX_VALUE;
+    if (catalog.object(uploaded.object().key()).isEmpty()) {
+      discard(uploaded); // void, or all of its streams were deleted, or trimmed beyond it
+    }
     if (verdict instanceof Verdict.Rejected rejected) {
       LOG.warn("commit of {} is void: {}", uploaded.object().key(), rejected.reason());
-      discard(uploaded);
+      retryLater();
+      return;
+    }
+    if (ends.entrySet().stream().anyMatch(this::isShort)) {
       retryLater();
       return;
     }
     failures = 0;
-    if (catalog.object(uploaded.object().key()).isEmpty()) {
-      discard(uploaded); // all of its streams were deleted, or trimmed beyond it
-    }
     uploadedObjects.incrementAndGet();
     uploadedBytes.addAndGet(uploaded.object().sizeBytes());
     nextObject();
+  }
+
+  /**
+   * A commit of this WAL's previous incarnation, sent before a crash, may come into the log as late
+   * as during the recovery, and take the place of the first range that the recovery uploads. What
+   * it left is uploaded again from where it ended.
+   */
+  private boolean isShort(Map.Entry<UploadSource, Long> end) {
+    UploadSource source = end.getKey();
+    boolean isShort = dirty.contains(source) && source.committedEndOffset() < end.getValue();
+    if (isShort) {
+      LOG.info(
+          "[stream={}] is committed to {}, expected {}: an older commit came late",
+          source.id(),
+          source.committedEndOffset(),
+          end.getValue());
+    }
+    return isShort;
   }
 
   private void discard(Uploaded uploaded) {
@@ -462,19 +483,7 @@ public final class UploadPipeline implements AutoCloseable {
       return;
     }
     ends.keySet().forEach(this::resync);
-    if (!(verdict instanceof Verdict.Rejected)) {
-      for (Map.Entry<UploadSource, Long> end : ends.entrySet()) {
-        UploadSource source = end.getKey();
-        if (dirty.contains(source) && source.committedEndOffset() < end.getValue()) {
-          fault(
-              new IllegalStateException(
-                  "a commit left stream %s at offset %d, expected %d"
-                      .formatted(source.id(), source.committedEndOffset(), end.getValue())));
-          return;
-        }
-      }
-      trimTo(catalogTrimPosition());
-    }
+    trimTo(catalogTrimPosition());
     if (!closed) {
       then.accept(verdict);
     }

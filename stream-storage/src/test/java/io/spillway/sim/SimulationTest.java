@@ -25,6 +25,18 @@ class SimulationTest {
     System.out.println("simulated " + count + " seeds: " + tally);
   }
 
+  /** Seeds that failed once, each for a reason of its own. */
+  @Test
+  void keepsItsGuaranteesUnderSeedsThatOnceFailed() {
+    for (long seed :
+        new long[] {
+          274, // settled while a trim was under way
+          352, // a commit of the previous incarnation came into the log during the recovery
+        }) {
+      new Simulation(seed).run(ACTIONS);
+    }
+  }
+
   @Test
   void sameSeedSameEvents() {
     Simulation first = new Simulation(4711);
