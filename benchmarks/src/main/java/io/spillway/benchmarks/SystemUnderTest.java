@@ -80,7 +80,7 @@ abstract class SystemUnderTest implements AutoCloseable {
             "--set",
             "listeners=PLAINTEXT://127.0.0.1:" + port,
             "--set",
-            "metrics.port=" + (port + 1),
+            "metrics.listener=127.0.0.1:" + (port + 1),
             "--set",
             "upload.interval.ms=5000",
             "--set",

@@ -102,7 +102,7 @@ public final class Broker implements AutoCloseable {
 
     /** The port on the loopback address; 0 for any free one. */
     public Builder port(int port) {
-      return set("listeners", "PLAINTEXT://127.0.0.1:" + port).set("metrics.port", "off");
+      return set("listeners", "PLAINTEXT://127.0.0.1:" + port).set("metrics.listener", "off");
     }
 
     /** For tests: a new directory that {@link Broker#close} deletes, and a free port. */

@@ -76,6 +76,7 @@ final class BrokerNode {
   private final BrokerConfig config;
   private final Closables closables = new Closables();
   private final Object lifecycle = new Object();
+  private final CompletableFuture<Void> startFault = new CompletableFuture<>();
   private @Nullable Storage storage;
   private @Nullable KafkaServer server;
   private @Nullable KafkaControlPlane controlPlane;
@@ -131,9 +132,14 @@ final class BrokerNode {
     }
   }
 
-  private void open(boolean temporary, FaultHandler faults) {
+  private void open(boolean temporary, FaultHandler onFault) {
     SystemClock clock = new SystemClock();
     RandomSource random = new SystemRandom();
+    FaultHandler faults =
+        (component, cause) -> {
+          startFault.completeExceptionally(cause); // a start that waits for it must not wait on
+          onFault.onFault(component, cause);
+        };
     closables.add("data directory", DataDirectory.take(config.node().dataDir(), temporary));
     KafkaServer bound = closables.add("server", bind(clock));
     server = bound;
@@ -194,16 +200,22 @@ final class BrokerNode {
             led, control, clock, timers, workers, random, dataSettings(), TrafficListener.NONE);
 
     control.subscribeToImages(coordinators.imageSubscriber());
+    awaitStart(control.start());
+    opened.requireMetadataAsNewAsStreams(control.metadata().offset());
     control.subscribe(led);
-    control.start().join();
     List<Endpoint> endpoints = endpoints(bound);
     bootstrapServers = endpoints.get(0).host() + ":" + endpoints.get(0).port();
-    control.register(endpoints).join();
+    awaitStart(control.register(endpoints));
     led.reconcile();
     List<ApiHandler> admin =
         AdminHandlers.create(control, control.configDescriptions(), topicCreator, led, config);
     serve(bound, control, admin, coordinators.handlers(), data, clock);
     retention.start();
+  }
+
+  /** Waits for a step of the start, or for a fault that makes it wait for ever. */
+  private void awaitStart(CompletableFuture<?> step) {
+    CompletableFuture.anyOf(step, startFault).join();
   }
 
   private void serve(

@@ -1,8 +1,10 @@
 package io.spillway.embed;
 
 import io.spillway.catalog.LogStreamCatalog;
+import io.spillway.catalog.StreamCatalog;
 import io.spillway.config.BrokerConfig;
 import io.spillway.config.BudgetConfig;
+import io.spillway.config.StartRefusedException;
 import io.spillway.config.StorageConfig;
 import io.spillway.engine.EngineConfig;
 import io.spillway.engine.StorageEngine;
@@ -17,6 +19,7 @@ import io.spillway.runtime.Threads;
 import io.spillway.sharedlog.ObjectSharedLog;
 import io.spillway.sharedlog.SharedLog;
 import io.spillway.stream.StreamStore;
+import io.spillway.wal.StreamId;
 import io.spillway.wal.WalConfig;
 import io.spillway.wal.local.LocalWal;
 import java.util.Optional;
@@ -26,10 +29,11 @@ import java.util.UUID;
  * The storage of one broker, recovered: bucket, catalog, WAL and engine.
  *
  * @param engine what partitions stand on
+ * @param catalog what it is built on
  * @param metadataLog Kafka's metadata log in the same bucket
  * @param clusterId of the bucket
  */
-record Storage(StorageEngine engine, SharedLog metadataLog, UUID clusterId) {
+record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLog, UUID clusterId) {
 
   private static final String CATALOG = "catalog";
   private static final String METADATA = "metadata";
@@ -37,6 +41,28 @@ record Storage(StorageEngine engine, SharedLog metadataLog, UUID clusterId) {
 
   StreamStore streams() {
     return engine;
+  }
+
+  /**
+   * Refuses when the metadata log is not the one that the catalog's streams were made under: it
+   * would name none of their topics, and streams without a topic are deleted (P20).
+   *
+   * @param metadataOffset of the newest view
+   */
+  void requireMetadataAsNewAsStreams(long metadataOffset) {
+    for (StreamId id : catalog.streams()) {
+      long known = catalog.stream(id).map(StreamCatalog.StreamState::metadataOffset).orElse(-1L);
+      if (known > metadataOffset) {
+        throw new StartRefusedException(
+            "the metadata log in the bucket ends at offset "
+                + metadataOffset
+                + ", but stream "
+                + id
+                + " was opened at offset "
+                + known
+                + ": metadata/ was lost or replaced; restore it together with catalog/");
+      }
+    }
   }
 
   /** Opens and recovers; waits for the bucket as long as it takes. */
@@ -88,7 +114,7 @@ record Storage(StorageEngine engine, SharedLog metadataLog, UUID clusterId) {
         closables.add(
             "metadata log",
             new ObjectSharedLog(store, METADATA, Optional.of(clusterId), retries, random));
-    return new Storage(engine, metadataLog, clusterId);
+    return new Storage(engine, catalog, metadataLog, clusterId);
   }
 
   private static EngineConfig engineConfig(BrokerConfig config) {

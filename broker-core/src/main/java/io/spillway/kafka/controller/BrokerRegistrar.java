@@ -98,7 +98,11 @@ public final class BrokerRegistrar {
     thread.execute(
         () -> {
           endpoints = List.copyOf(advertised);
-          register();
+          try {
+            register();
+          } catch (RuntimeException e) {
+            unfenced.completeExceptionally(e); // whoever waits must not wait for ever
+          }
         });
     return unfenced;
   }
@@ -126,7 +130,7 @@ public final class BrokerRegistrar {
                     new BrokerRegistrationRequestData.Listener()
                         .setName(endpoint.listener())
                         .setHost(endpoint.host())
-                        .setPort((short) endpoint.port())
+                        .setPort(endpoint.port())
                         .setSecurityProtocol(PLAINTEXT)));
     FeatureLevels.supported()
         .forEach(

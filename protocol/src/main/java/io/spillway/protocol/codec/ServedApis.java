@@ -43,7 +43,7 @@ public record ServedApis(Map<ApiKeys, VersionRange> ranges) {
   public static ServedApis allVersionsOf(Iterable<ApiKeys> apis) {
     Map<ApiKeys, VersionRange> ranges = new EnumMap<>(ApiKeys.class);
     for (ApiKeys api : apis) {
-      ranges.put(api, new VersionRange(api.oldestVersion(), api.latestVersion()));
+      ranges.put(api, new VersionRange(api.oldestVersion(), api.latestVersion(false)));
     }
     return new ServedApis(ranges);
   }

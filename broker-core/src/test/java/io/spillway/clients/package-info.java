@@ -1,0 +1,2 @@
+/** Unmodified clients and tools against an embedded broker. */
+package io.spillway.clients;

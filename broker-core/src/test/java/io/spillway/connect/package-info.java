@@ -1,0 +1,2 @@
+/** Connect workers against the broker. */
+package io.spillway.connect;

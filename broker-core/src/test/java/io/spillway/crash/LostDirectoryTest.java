@@ -1,0 +1,190 @@
+package io.spillway.crash;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.spillway.peers.BrokerProcess;
+import io.spillway.peers.ChildProcess;
+import io.spillway.peers.Peers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** G8: what may be deleted under a stopped or killed broker, and what may not. */
+class LostDirectoryTest {
+
+  private static final TopicPartition TP = new TopicPartition("kept", 0);
+  private static final int RECORDS = 500;
+
+  @TempDir Path work;
+
+  @Test
+  void afterACleanStopTheStoreAloneHoldsEverything() throws Exception {
+    try (BrokerProcess broker = start()) {
+      produce(broker);
+      commit(broker);
+      broker.stop();
+    }
+    deleteAllBut("store");
+    try (BrokerProcess broker = start()) {
+      assertThat(read(broker)).hasSize(RECORDS).last().isEqualTo("value-499");
+      assertThat(committed(broker)).isEqualTo(42);
+    }
+  }
+
+  @Test
+  void afterAKillTheWalAndTheStoreHoldEverything() throws Exception {
+    try (BrokerProcess broker = start()) {
+      produce(broker);
+      commit(broker);
+      broker.kill();
+    }
+    deleteAllBut("store", "wal");
+    try (BrokerProcess broker = start()) {
+      assertThat(read(broker)).hasSize(RECORDS).last().isEqualTo("value-499");
+      assertThat(committed(broker)).isEqualTo(42);
+    }
+  }
+
+  @Test
+  void withoutItsWalAKilledBrokerRefusesUntilTheWalIsAbandoned() throws Exception {
+    try (BrokerProcess broker = start()) {
+      produce(broker);
+      broker.kill();
+    }
+    delete(work.resolve("data/wal"));
+
+    String walId;
+    try (ChildProcess refused = BrokerProcess.launch(work, settings())) {
+      assertThat(refused.awaitExit(Peers.PATIENCE)).isEqualTo(2);
+      assertThat(refused.stderr()).hasSizeGreaterThanOrEqualTo(1);
+      String reason = refused.stderr().get(refused.stderr().size() - 1);
+      assertThat(reason).contains("spillway wal abandon").contains("-0");
+      walId = uuidIn(reason);
+    }
+    try (ChildProcess abandon =
+        BrokerProcess.command(
+            work,
+            List.of(
+                "wal", "abandon", "--set", "data.dir=" + work.resolve("data"), walId, "--yes"))) {
+      abandon.awaitSuccess(Peers.PATIENCE);
+      assertThat(abandon.output()).contains(walId);
+    }
+    try (BrokerProcess broker = start()) {
+      produce(broker);
+      assertThat(read(broker)).isNotEmpty();
+    }
+  }
+
+  private static String uuidIn(String text) {
+    Optional<String> id =
+        java.util.regex.Pattern.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+            .matcher(text)
+            .results()
+            .map(java.util.regex.MatchResult::group)
+            .findFirst();
+    return id.orElseThrow(() -> new AssertionError("no WAL id in: " + text));
+  }
+
+  private List<String> settings() {
+    return List.of(
+        "listeners=PLAINTEXT://127.0.0.1:0",
+        "metrics.listener=off",
+        "data.dir=" + work.resolve("data"));
+  }
+
+  private BrokerProcess start() {
+    return BrokerProcess.start(work, settings());
+  }
+
+  private static void produce(BrokerProcess broker) throws Exception {
+    try (KafkaProducer<String, String> producer =
+        new KafkaProducer<>(
+            Map.of("bootstrap.servers", broker.bootstrapServers()),
+            new StringSerializer(),
+            new StringSerializer())) {
+      List<java.util.concurrent.Future<?>> acks = new ArrayList<>();
+      for (int i = 0; i < RECORDS; i++) {
+        acks.add(producer.send(new ProducerRecord<>("kept", 0, "key", "value-" + i)));
+      }
+      for (java.util.concurrent.Future<?> ack : acks) {
+        ack.get();
+      }
+    }
+  }
+
+  private static void commit(BrokerProcess broker) throws Exception {
+    try (Admin admin = admin(broker)) {
+      admin.alterConsumerGroupOffsets("g", Map.of(TP, new OffsetAndMetadata(42))).all().get();
+    }
+  }
+
+  private static long committed(BrokerProcess broker) throws Exception {
+    try (Admin admin = admin(broker)) {
+      return admin
+          .listConsumerGroupOffsets("g")
+          .partitionsToOffsetAndMetadata()
+          .get()
+          .get(TP)
+          .offset();
+    }
+  }
+
+  private static Admin admin(BrokerProcess broker) {
+    return Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+  }
+
+  private static List<String> read(BrokerProcess broker) {
+    List<String> values = new ArrayList<>();
+    try (KafkaConsumer<String, String> consumer =
+        new KafkaConsumer<>(
+            Map.of("bootstrap.servers", broker.bootstrapServers()),
+            new StringDeserializer(),
+            new StringDeserializer())) {
+      consumer.assign(List.of(TP));
+      consumer.seekToBeginning(List.of(TP));
+      long end = consumer.endOffsets(List.of(TP)).get(TP);
+      while (consumer.position(TP) < end) {
+        for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) {
+          values.add(record.value());
+        }
+      }
+    }
+    return values;
+  }
+
+  private void deleteAllBut(String... kept) throws IOException {
+    try (Stream<Path> entries = Files.list(work.resolve("data"))) {
+      for (Path entry : entries.toList()) {
+        if (!List.of(kept).contains(entry.getFileName().toString())) {
+          delete(entry);
+        }
+      }
+    }
+  }
+
+  private static void delete(Path path) throws IOException {
+    try (Stream<Path> files = Files.walk(path)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+}

@@ -1,0 +1,99 @@
+package io.spillway.peers;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** The broker as a process of its own, to be killed and started again on the same directory. */
+public final class BrokerProcess implements AutoCloseable {
+
+  private final ChildProcess process;
+  private final String bootstrapServers;
+
+  private BrokerProcess(ChildProcess process) {
+    this.process = process;
+    String ready = process.awaitLine(line -> line.startsWith("spillway ready "), Peers.PATIENCE);
+    this.bootstrapServers = ready.replaceAll(".*bootstrap=([^ ]*).*", "$1");
+  }
+
+  /** Starts and waits for the ready line; settings are {@code key=value}. */
+  public static BrokerProcess start(Path workDirectory, List<String> settings) {
+    return new BrokerProcess(launch(workDirectory, settings));
+  }
+
+  /** Starts without waiting: for a broker that is expected to refuse. */
+  public static ChildProcess launch(Path workDirectory, List<String> settings) {
+    List<String> arguments = new ArrayList<>(List.of("serve"));
+    for (String setting : settings) {
+      arguments.addAll(List.of("--set", setting));
+    }
+    return command(workDirectory, arguments);
+  }
+
+  /** Runs any command of the program. */
+  public static ChildProcess command(Path workDirectory, List<String> arguments) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.add("io.spillway.main.Main");
+    command.addAll(arguments);
+    return ChildProcess.start("spillway", workDirectory, Map.of(), command);
+  }
+
+  /** A port nobody listens on now. */
+  public static int freePort() {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
+  }
+
+  /** Body of a page of the metrics port. */
+  public static String http(int port, String path) {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+            .timeout(Duration.ofSeconds(20))
+            .build();
+    try {
+      return HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString()).body();
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  public String bootstrapServers() {
+    return bootstrapServers;
+  }
+
+  public ChildProcess process() {
+    return process;
+  }
+
+  public void kill() {
+    process.kill();
+  }
+
+  /** SIGTERM; demands exit code 0. */
+  public void stop() {
+    process.terminate();
+    process.awaitSuccess(Peers.PATIENCE);
+  }
+
+  @Override
+  public void close() {
+    process.close();
+  }
+}
