@@ -1,6 +1,9 @@
 package io.spillway.main;
 
+import io.spillway.catalog.CatalogException;
 import io.spillway.config.StartRefusedException;
+import io.spillway.object.ObjectStoreException;
+import io.spillway.sharedlog.SharedLogException;
 import io.spillway.wal.WalException;
 import java.util.Optional;
 import org.apache.kafka.common.config.ConfigException;
@@ -40,12 +43,25 @@ final class StartFailures {
     if (cause instanceof ConfigException) {
       return failure(ExitCode.REFUSED, "invalid setting: " + cause.getMessage());
     }
+    if (cause instanceof io.spillway.engine.StartRefusedException
+        || cause instanceof CatalogException.TooNew
+        || cause instanceof CatalogException.Missing
+        || cause instanceof SharedLogException.Foreign
+        || cause instanceof WalException.NewerFormat
+        || cause instanceof ObjectStoreException.Refused) {
+      return failure(ExitCode.REFUSED, cause.getMessage());
+    }
     if (cause instanceof WalException.Corrupt) {
       return failure(
           ExitCode.REFUSED,
           "the write-ahead log is damaged: "
               + cause.getMessage()
               + ": restore the file, or look at it with spillway inspect wal");
+    }
+    if (cause instanceof CatalogException.Damaged || cause instanceof SharedLogException.Corrupt) {
+      return failure(
+          ExitCode.REFUSED,
+          "the object store is damaged: " + cause.getMessage() + ": restore that object");
     }
     if (cause instanceof WalException.Unavailable) {
       return failure(ExitCode.FAULT, "the write-ahead log failed: " + cause.getMessage());
