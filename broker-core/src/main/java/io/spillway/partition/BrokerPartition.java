@@ -291,27 +291,25 @@ public final class BrokerPartition implements Partition {
     } catch (WalException.Full e) {
       return waitForRoom(append, isHeadOfQueue);
     } catch (WalException | StreamException e) {
-      settleHead(isHeadOfQueue);
-      refuse(append, errorOf(e), message(e));
+      refuse(append, isHeadOfQueue, errorOf(e), message(e));
       return true;
     }
     Step step;
     synchronized (lock) {
       step = appendLocked(append, prepared, reservation, isHeadOfQueue);
+      if (step == Step.REFUSED) {
+        noteRefusal(append, Errors.forException(append.requireCause()));
+      }
       if (step != Step.WAIT && isHeadOfQueue) {
         removeHead();
       }
     }
     switch (step) {
-      case APPENDED -> {
-        if (prepared.isIdempotent()) {
-          runtime.refused().onAccepted(tp, prepared.producerId);
-        }
-        runtime
-            .traffic()
-            .onProduced(
-                tp.topic(), append.batch.clientId(), prepared.recordCount, prepared.sizeBytes());
-      }
+      case APPENDED ->
+          runtime
+              .traffic()
+              .onProduced(
+                  tp.topic(), append.batch.clientId(), prepared.recordCount, prepared.sizeBytes());
       case REPEATED -> {
         runtime.store().cancel(reservation);
         acknowledgeRepeated();
@@ -321,7 +319,7 @@ public final class BrokerPartition implements Partition {
           runtime.store().cancel(reservation);
         }
         ApiException cause = append.requireCause();
-        refuse(append, Errors.forException(cause), String.valueOf(cause.getMessage()));
+        tell(append, Errors.forException(cause), String.valueOf(cause.getMessage()));
       }
       case WAIT -> {
         runtime.store().cancel(reservation);
@@ -363,6 +361,9 @@ public final class BrokerPartition implements Partition {
         }
       }
       enqueue(current, prepared, reservation, append.batch.clientKey(), append);
+      if (prepared.isIdempotent()) {
+        runtime.refused().onAccepted(tp, prepared.producerId);
+      }
       return Step.APPENDED;
     } catch (ApiException e) {
       append.cause = e;
@@ -494,7 +495,22 @@ public final class BrokerPartition implements Partition {
             public void onRefused(Errors error, String message, List<RecordError> recordErrors) {}
           });
 
-  private void refuse(Append append, Errors error, String message) {
+  /** Ends a batch that was not given offsets; the head of the queue leaves it. */
+  private void refuse(Append append, boolean isHeadOfQueue, Errors error, String message) {
+    synchronized (lock) {
+      noteRefusal(append, error);
+      if (isHeadOfQueue) {
+        removeHead();
+      }
+    }
+    tell(append, error, message);
+  }
+
+  /**
+   * P15. Under the lock, together with what lets later batches pass: nobody may see the batch gone
+   * and its refusal not yet noted.
+   */
+  private void noteRefusal(Append append, Errors error) {
     ByteBuffer header = append.view;
     if (BatchHeader.producerId(header) >= 0 && error.exception() instanceof RetriableException) {
       runtime
@@ -505,6 +521,9 @@ public final class BrokerPartition implements Partition {
               BatchHeader.producerEpoch(header),
               BatchHeader.baseSequence(header));
     }
+  }
+
+  private static void tell(Append append, Errors error, String message) {
     append.batch.callback().onRefused(error, message, List.of());
   }
 
@@ -512,6 +531,7 @@ public final class BrokerPartition implements Partition {
 
   /** Puts the batch at the end of the queue, or refuses it when the queue is full. */
   private boolean park(Append append) {
+    Errors error;
     synchronized (lock) {
       int sizeBytes = append.view.remaining();
       if (parked.isEmpty() || parkedBytes + sizeBytes <= runtime.settings().parkedBytes()) {
@@ -520,8 +540,10 @@ public final class BrokerPartition implements Partition {
         scheduleSweep();
         return true;
       }
+      error = waitingError();
+      noteRefusal(append, error);
     }
-    refuse(append, waitingError(), "too many batches wait for partition " + tp);
+    tell(append, error, "too many batches wait for partition " + tp);
     return false;
   }
 
@@ -561,14 +583,15 @@ public final class BrokerPartition implements Partition {
   private boolean settle(Append head) {
     BatchRefusedException refusal = head.refusal;
     if (refusal != null) {
-      settleHead(true);
+      synchronized (lock) {
+        removeHead();
+      }
       head.batch.callback().onRefused(refusal.error(), refusal.text(), refusal.recordErrors());
       return true;
     }
     if (phase == Phase.FAILED || phase == Phase.RESIGNED || !head.batch.callback().isWanted()) {
-      settleHead(true);
       ApiException cause = unavailable();
-      refuse(head, Errors.forException(cause), String.valueOf(cause.getMessage()));
+      refuse(head, true, Errors.forException(cause), String.valueOf(cause.getMessage()));
       return true;
     }
     return attempt(head, true);
@@ -600,14 +623,6 @@ public final class BrokerPartition implements Partition {
             });
   }
 
-  private void settleHead(boolean isHeadOfQueue) {
-    if (isHeadOfQueue) {
-      synchronized (lock) {
-        removeHead();
-      }
-    }
-  }
-
   private void removeHead() {
     Append head = parked.removeFirst();
     parkedBytes -= head.view.remaining();
@@ -631,14 +646,17 @@ public final class BrokerPartition implements Partition {
   /** Those that waited too long are at the head: the queue is in order of arrival. */
   private void refuseOverdue() {
     List<Append> overdue = new ArrayList<>();
+    Errors error;
     synchronized (lock) {
       parkSweep = null;
+      error = waitingError();
       long now = runtime.clock().nanoTime();
       while (!unparking) {
         Append head = parked.peekFirst();
         if (head == null || now - head.arrivedNanos < parkNanos() || head.isBeingPrepared()) {
           break;
         }
+        noteRefusal(head, error);
         removeHead();
         overdue.add(head);
       }
@@ -647,7 +665,7 @@ public final class BrokerPartition implements Partition {
       }
     }
     for (Append append : overdue) {
-      refuse(append, waitingError(), "partition " + tp + " could not take the batch in time");
+      tell(append, error, "partition " + tp + " could not take the batch in time");
     }
     if (!overdue.isEmpty()) {
       unpark();
@@ -686,7 +704,7 @@ public final class BrokerPartition implements Partition {
         LOG.error("append to partition {} at offset {} failed", tp, append.baseOffset, cause);
       }
     }
-    refuse(append, errorOf(cause), message(cause));
+    refuse(append, false, errorOf(cause), message(cause));
     finishOne();
   }
 
@@ -799,6 +817,7 @@ public final class BrokerPartition implements Partition {
     for (WaitingAck ack : failed) {
       refuse(
           ack.append,
+          false,
           Errors.KAFKA_STORAGE_ERROR,
           "the batch that this one repeats was lost before it was durable");
     }

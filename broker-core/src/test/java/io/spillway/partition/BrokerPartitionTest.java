@@ -123,6 +123,35 @@ class BrokerPartitionTest {
   }
 
   @Test
+  void batchesRefusedTogetherAreAllNotedBeforeAnythingElseIsAccepted() {
+    store.full = true;
+    List<Answer> later = new ArrayList<>();
+    Answer other =
+        new Answer() {
+          @Override
+          public void onRefused(Errors refusal, String text, List<RecordError> errors) {
+            super.onRefused(refusal, text, errors);
+            store.full = false;
+            later.add(partitions.append(idempotent(9, 0, 1, "b")));
+          }
+        };
+    partitions
+        .partition()
+        .append(new ProduceBatch(idempotent(8, 0, 0, "x"), (short) 12, "client", 5, other));
+    Answer refused = partitions.append(idempotent(9, 0, 0, "a"));
+    partitions.runForMs(PartitionSettings.DEFAULTS.parkMs() + 1);
+    assertThat(other.error).isEqualTo(Errors.NOT_ENOUGH_REPLICAS);
+    assertThat(refused.error).isEqualTo(Errors.NOT_ENOUGH_REPLICAS);
+    assertThat(later)
+        .singleElement()
+        .extracting(answer -> answer.error)
+        .isEqualTo(Errors.OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assertThat(partitions.appendDurably(idempotent(9, 0, 0, "a")).error).isEqualTo(Errors.NONE);
+    assertThat(partitions.appendDurably(idempotent(9, 0, 1, "b")).error).isEqualTo(Errors.NONE);
+    assertThat(store.openReservations).isZero();
+  }
+
+  @Test
   void aFailedAppendTruncatesToTheHighWatermarkAndForgetsWhatWasLost() {
     partitions.appendDurably(idempotent(9, 0, 0, "a"));
     List<String> heard = new ArrayList<>();

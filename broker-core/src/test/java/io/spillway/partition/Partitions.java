@@ -117,7 +117,7 @@ public final class Partitions {
   }
 
   /** What a batch's producer was told. */
-  public static final class Answer implements ProduceCallback {
+  public static class Answer implements ProduceCallback {
     public final List<String> told = new ArrayList<>();
     public List<RecordError> recordErrors = List.of();
     public boolean wanted = true;
