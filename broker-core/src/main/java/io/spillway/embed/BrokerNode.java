@@ -11,10 +11,12 @@ import io.spillway.kafka.metadata.KafkaControlPlane;
 import io.spillway.metadata.ClusterMetadata.Endpoint;
 import io.spillway.metadata.OnDemandTopics;
 import io.spillway.metadata.TopicCreator;
+import io.spillway.metrics.GroupMetrics;
+import io.spillway.metrics.NetworkMetrics;
+import io.spillway.metrics.StorageMetrics;
 import io.spillway.partition.PartitionManager;
 import io.spillway.partition.PartitionSettings;
 import io.spillway.partition.RetentionTask;
-import io.spillway.partition.TrafficListener;
 import io.spillway.protocol.codec.ServedApis;
 import io.spillway.protocol.server.BindFailedException;
 import io.spillway.protocol.server.KafkaServer;
@@ -24,6 +26,7 @@ import io.spillway.protocol.server.Transport;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.ApiVersionsHandler;
 import io.spillway.request.Authorizer;
+import io.spillway.request.RequestAudit;
 import io.spillway.request.RequestPipeline;
 import io.spillway.request.Throttle;
 import io.spillway.request.admin.AdminHandlers;
@@ -84,7 +87,7 @@ final class BrokerNode {
   private @Nullable GroupCoordinators groups;
   private String bootstrapServers = "";
   private String clusterId = "";
-  private OptionalInt metricsPort = OptionalInt.empty();
+  private volatile @Nullable Monitoring monitoring;
   private boolean stopped;
   private long remainingBytes;
 
@@ -138,15 +141,24 @@ final class BrokerNode {
     FaultHandler faults =
         (component, cause) -> {
           startFault.completeExceptionally(cause); // a start that waits for it must not wait on
+          Monitoring known = monitoring;
+          if (known != null) {
+            known.onFault(component, cause);
+          }
           onFault.onFault(component, cause);
         };
     closables.add("data directory", DataDirectory.take(config.node().dataDir(), temporary));
     KafkaServer bound = closables.add("server", bind(clock));
     server = bound;
     Threads threads = closables.add("threads", new SystemThreads(THREAD_PREFIX, clock, faults));
+    Monitoring watch = closables.add("monitoring", new Monitoring(config.metrics(), threads));
+    monitoring = watch;
+    watch.add(new NetworkMetrics(bound::stats));
 
     Storage opened = Storage.open(config, threads, random, faults, closables);
     storage = opened;
+    watch.add(new StorageMetrics(opened.engine()::stats));
+    watch.storage(opened.engine()::stats);
     clusterId =
         new Uuid(
                 opened.clusterId().getMostSignificantBits(),
@@ -175,7 +187,7 @@ final class BrokerNode {
             timers,
             workers,
             partitionSettings(),
-            TrafficListener.NONE);
+            watch.traffic());
     partitions = led;
     RetentionTask retention =
         closables.add(
@@ -195,9 +207,10 @@ final class BrokerNode {
                 topicCreator,
                 threads));
     groups = coordinators;
+    watch.add(new GroupMetrics(coordinators.lag()));
     DataHandlers data =
         DataHandlers.create(
-            led, control, clock, timers, workers, random, dataSettings(), TrafficListener.NONE);
+            led, control, clock, timers, workers, random, dataSettings(), watch.traffic());
 
     control.subscribeToImages(coordinators.imageSubscriber());
     awaitStart(control.start());
@@ -209,8 +222,9 @@ final class BrokerNode {
     led.reconcile();
     List<ApiHandler> admin =
         AdminHandlers.create(control, control.configDescriptions(), topicCreator, led, config);
-    serve(bound, control, admin, coordinators.handlers(), data, clock);
+    serve(bound, control, admin, coordinators.handlers(), data, watch.requests(), clock);
     retention.start();
+    watch.serving();
   }
 
   /** Waits for a step of the start, or for a fault that makes it wait for ever. */
@@ -224,6 +238,7 @@ final class BrokerNode {
       List<ApiHandler> admin,
       List<ApiHandler> groupHandlers,
       DataHandlers data,
+      RequestAudit audit,
       SystemClock clock) {
     List<ApiHandler> handlers = new ArrayList<>(admin);
     handlers.addAll(groupHandlers);
@@ -235,12 +250,7 @@ final class BrokerNode {
     bound.start(
         served,
         new RequestPipeline(
-            handlers,
-            Authorizer.ALLOW_ALL,
-            Throttle.NONE,
-            (context, error, bytes, nanos) -> {},
-            data::onDisconnect,
-            clock));
+            handlers, Authorizer.ALLOW_ALL, Throttle.NONE, audit, data::onDisconnect, clock));
   }
 
   private DataSettings dataSettings() {
@@ -329,7 +339,8 @@ final class BrokerNode {
   }
 
   OptionalInt metricsPort() {
-    return metricsPort;
+    Monitoring known = monitoring;
+    return known == null ? OptionalInt.empty() : known.port();
   }
 
   /** Stops; see {@link Broker#shutdown}. Idempotent. */
@@ -346,6 +357,10 @@ final class BrokerNode {
   /** Clients are let go first; then what they wrote goes to the bucket; then all is closed. */
   private void stop() {
     long timeoutNanos = TimeUnit.MILLISECONDS.toNanos(config.shutdownTimeoutMs());
+    Monitoring known = monitoring;
+    if (known != null) {
+      known.stopping();
+    }
     if (controlPlane != null) {
       await(controlPlane.controlledShutdown());
     }

@@ -12,15 +12,18 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A file through a source connector, a topic and a sink connector, with restarts in the middle. */
 @Tag("full")
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class ConnectTest {
 
   private static final int LINES = 100_000;

@@ -8,14 +8,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** G1, G2, G4, G5: kill -9, twenty times, under producers, consumers and uploads. */
 @Tag("full")
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 class CrashTest {
 
   private static final int ROUNDS = 20;
