@@ -36,6 +36,7 @@ import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * One client: which of its requests may be handed over, and in which order answers leave.
@@ -205,7 +206,7 @@ final class Connection extends ChannelInboundHandlerAdapter
     try {
       task.run();
     } catch (RuntimeException | Error e) {
-      LOG.error("a callback failed [connection={}]", id, e);
+      logDefect("a callback failed", e);
     }
   }
 
@@ -282,8 +283,7 @@ final class Connection extends ChannelInboundHandlerAdapter
     } else if (cause instanceof OutOfMemoryError) {
       closeNow(CloseReason.OUT_OF_MEMORY, String.valueOf(cause.getMessage()));
     } else {
-      LOG.error("connection failed [connection={}]", id, cause);
-      closeNow(CloseReason.INTERNAL_ERROR, cause.toString());
+      fail("connection failed", cause);
     }
   }
 
@@ -351,7 +351,7 @@ final class Connection extends ChannelInboundHandlerAdapter
       try {
         serving.handler().handle(request);
       } catch (RuntimeException | Error e) {
-        LOG.error("handling {} failed [connection={}]", served.api(), id, e);
+        logDefect("handling " + served.api() + " failed", e);
         request.close("handling " + served.api() + " failed");
       }
     } else if (decoded instanceof UnknownApiVersions asked) {
@@ -483,14 +483,8 @@ final class Connection extends ChannelInboundHandlerAdapter
               .encoder()
               .encode(request.apiKey(), request.apiVersion(), request.correlationId(), response);
     } catch (RuntimeException | OutOfMemoryError e) {
-      LOG.error(
-          "response cannot be sent [api={} version={} connection={}]",
-          request.apiKey(),
-          request.apiVersion(),
-          id,
-          e);
       request.finish();
-      closeNow(CloseReason.INTERNAL_ERROR, "response cannot be sent");
+      fail("response to " + request.apiKey() + " v" + request.apiVersion() + " cannot be sent", e);
       return;
     }
     unflushed = true;
@@ -572,7 +566,24 @@ final class Connection extends ChannelInboundHandlerAdapter
     }
   }
 
+  /** A defect in here: this connection ends, with the cause in the log, the others go on. */
+  private void fail(String detail, Throwable cause) {
+    closeNow(CloseReason.INTERNAL_ERROR, detail, cause);
+  }
+
+  /** Any thread. */
+  private void logDefect(String what, Throwable cause) {
+    long suppressed = serving.logs().pass(CloseReason.INTERNAL_ERROR);
+    if (suppressed != LogLimiter.SUPPRESSED) {
+      LOG.error("{} [connection={} alsoHeldBack={}]", what, id, suppressed, cause);
+    }
+  }
+
   void closeNow(CloseReason reason, String detail) {
+    closeNow(reason, detail, null);
+  }
+
+  private void closeNow(CloseReason reason, String detail, @Nullable Throwable defect) {
     if (closed) {
       return;
     }
@@ -581,14 +592,16 @@ final class Connection extends ChannelInboundHandlerAdapter
     }
     long suppressed = reason.isLogged() ? serving.logs().pass(reason) : LogLimiter.SUPPRESSED;
     if (suppressed != LogLimiter.SUPPRESSED) {
-      LOG.warn(
-          "closing connection: {} [connection={} listener={} remote={} reason={} alsoHeldBack={}]",
-          detail,
-          id,
-          listener,
-          remoteAddress,
-          reason,
-          suppressed);
+      LOG.atLevel(defect == null ? Level.WARN : Level.ERROR)
+          .setCause(defect)
+          .log(
+              "closing connection: {} [connection={} listener={} remote={} reason={} alsoHeldBack={}]",
+              detail,
+              id,
+              listener,
+              remoteAddress,
+              reason,
+              suppressed);
     } else {
       LOG.debug("closing connection: {} [connection={} reason={}]", detail, id, reason);
     }

@@ -294,15 +294,25 @@ class ConnectionTest {
   void aResponseThatCannotBeEncodedClosesItsConnectionOnly() {
     AtomicInteger released = new AtomicInteger();
     try (TestServer server = new TestServer(ServerLimits.DEFAULTS);
-        RawClient client = server.connect()) {
-      client.send(Requests.METADATA_VERSION, 1, "c", Requests.metadata());
-      server
-          .nextRequest()
-          .reply(new ProduceResponseData().setResponses(null), released::incrementAndGet);
-      assertThat(client.isClosedByServer()).isTrue();
-      TestServer.await("released", () -> released.get() == 1);
-      TestServer.await(
-          "counted", () -> server.server.stats().closed(CloseReason.INTERNAL_ERROR) == 1);
+        RawClient other = server.connect()) {
+      for (int connections = 1; connections <= 3; connections++) {
+        int count = connections;
+        try (RawClient client = server.connect()) {
+          client.send(Requests.METADATA_VERSION, 1, "c", Requests.metadata());
+          server
+              .nextRequest()
+              .reply(new ProduceResponseData().setResponses(null), released::incrementAndGet);
+          assertThat(client.isClosedByServer()).isTrue();
+          TestServer.await("released", () -> released.get() == count);
+          TestServer.await(
+              "counted", () -> server.server.stats().closed(CloseReason.INTERNAL_ERROR) == count);
+        }
+      }
+      other.send(Requests.METADATA_VERSION, 1, "other", Requests.metadata());
+      server.nextRequest().reply(Requests.metadataResponse("fine"));
+      Response<MetadataResponseData> response =
+          other.receive(ApiKeys.METADATA, Requests.METADATA_VERSION);
+      assertThat(response.body().clusterId()).isEqualTo("fine");
     }
   }
 

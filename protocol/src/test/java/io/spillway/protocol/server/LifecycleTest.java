@@ -117,8 +117,10 @@ class LifecycleTest {
         client.receive(ApiKeys.METADATA, Requests.METADATA_VERSION);
       }
     }
-    assertThat(Thread.getAllStackTraces().keySet())
-        .extracting(Thread::getName)
-        .noneMatch(name -> name.startsWith("test-network"));
+    TestServer.await(
+        "no thread is left: a closed loop's last thread is about to end",
+        () ->
+            Thread.getAllStackTraces().keySet().stream()
+                .noneMatch(thread -> thread.getName().startsWith("test-network")));
   }
 }
