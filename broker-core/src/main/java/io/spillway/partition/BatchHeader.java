@@ -41,6 +41,7 @@ final class BatchHeader {
   private static final int CRC = 17;
   private static final int ATTRIBUTES = 21;
   private static final int LAST_OFFSET_DELTA = 23;
+  private static final int BASE_TIMESTAMP = 27;
   private static final int MAX_TIMESTAMP = 35;
   private static final int PRODUCER_ID = 43;
   private static final int PRODUCER_EPOCH = 51;
@@ -98,6 +99,10 @@ final class BatchHeader {
 
   static int lastOffsetDelta(ByteBuffer batch) {
     return batch.getInt(batch.position() + LAST_OFFSET_DELTA);
+  }
+
+  static long baseTimestamp(ByteBuffer batch) {
+    return batch.getLong(batch.position() + BASE_TIMESTAMP);
   }
 
   static long maxTimestamp(ByteBuffer batch) {

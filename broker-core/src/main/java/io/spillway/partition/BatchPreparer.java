@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  * Validates a client's batch before it is given offsets, outside the partition's lock. By default
  * the header only; the body is read where the topic demands it: compacted topics need keys, a bound
  * on how old a record may be, another codec than the producer's, or {@code
- * broker.validate.records}. Error codes and their order are those of Apache Kafka 4.4's broker.
+ * broker.validate.records}; and where the header's timestamps contradict each other. Error codes
+ * and their order are those of Apache Kafka 4.4's broker.
  */
 final class BatchPreparer {
 
@@ -171,7 +172,7 @@ final class BatchPreparer {
   PreparedBatch finish(ByteBuffer batch, TopicConfig config, long nowMs) {
     if (needsBody(batch, config, nowMs)) {
       long maxTimestampMs = requireValidBody(batch, config, nowMs);
-      if (validateRecords && maxTimestampMs != BatchHeader.maxTimestamp(batch)) {
+      if (maxTimestampMs != BatchHeader.maxTimestamp(batch)) {
         BatchHeader.setMaxTimestamp(batch, maxTimestampMs);
       }
     }
@@ -188,12 +189,15 @@ final class BatchPreparer {
     return PreparedBatch.of(batch, logAppendTimeMs);
   }
 
+  /** Whether only the records can tell their times: what the header says is no or no likely one. */
   private static boolean hasSuspectTimestamps(ByteBuffer batch, TopicConfig config, long nowMs) {
     if (config.timestampType() != TimestampType.CREATE_TIME) {
       return false;
     }
     long maxTimestampMs = BatchHeader.maxTimestamp(batch);
     return config.timestampBeforeMaxMs() != Long.MAX_VALUE
+        || maxTimestampMs < 0
+        || maxTimestampMs < BatchHeader.baseTimestamp(batch)
         || (maxTimestampMs >= 0 && maxTimestampMs - nowMs > config.timestampAfterMaxMs());
   }
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.partition.Partitions.Answer;
 import io.spillway.partition.ProduceCallback.RecordError;
+import io.spillway.wal.Batch;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -115,6 +116,39 @@ class BatchPreparerTest {
     assertThat(partitions.appendDurably(at(0, "a")).error).isEqualTo(Errors.NONE);
     assertThat(partitions.appendDurably(at(NOW_MS + 3_600_001, "a")).error)
         .isEqualTo(Errors.INVALID_TIMESTAMP);
+  }
+
+  @Test
+  void aLargestTimestampThatCannotBeIsCorrectedFromTheRecords() {
+    record Case(String name, Compression compression, long saidMs) {}
+    List<Case> cases =
+        List.of(
+            new Case("none", Compression.NONE, -1),
+            new Case("none, compressed", Compression.gzip().build(), -1),
+            new Case("no time at all", Compression.NONE, -7),
+            new Case("below the first record's", Compression.NONE, NOW_MS - 1),
+            new Case("too far ahead, unlike the records", Compression.NONE, NOW_MS + 3_600_002));
+    for (Case each : cases) {
+      Partitions fresh = Partitions.open();
+      ByteBuffer sent = TestBatches.compressed(each.compression, "a", "b");
+      BatchHeader.setMaxTimestamp(sent, each.saidMs);
+      assertThat(fresh.appendDurably(sent).error).as(each.name).isEqualTo(Errors.NONE);
+      Batch stored = fresh.stream().batches.get(0);
+      assertThat(stored.maxTimestampMs()).as(each.name).isEqualTo(NOW_MS + 1);
+      assertThat(BatchHeader.maxTimestamp(stored.payload())).as(each.name).isEqualTo(NOW_MS + 1);
+      assertThat(BatchHeader.isCrcValid(stored.payload())).as(each.name).isTrue();
+    }
+  }
+
+  @Test
+  void aHeaderWithoutTimestampHidesNoRecordThatIsTooEarlyForItsTime() {
+    ByteBuffer hiding = at(NOW_MS + 3_600_001, "a");
+    BatchHeader.setMaxTimestamp(hiding, -1);
+    Answer refused = partitions.appendDurably(hiding);
+    assertThat(refused.error).isEqualTo(Errors.INVALID_TIMESTAMP);
+    assertThat(refused.recordErrors).extracting(RecordError::batchIndex).containsExactly(0);
+    assertThat(partitions.appendDurably(at(-1, "untimed")).error).isEqualTo(Errors.NONE);
+    assertThat(partitions.stream().batches.get(0).maxTimestampMs()).isEqualTo(-1);
   }
 
   @Test
