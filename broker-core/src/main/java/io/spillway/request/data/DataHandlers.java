@@ -42,18 +42,20 @@ public final class DataHandlers {
     FetchSessions sessions =
         new FetchSessions(
             settings.fetchSessions(), settings.fetchSessionEvictionMs(), clock, random);
+    ReadFailures failures = new ReadFailures(clock);
     FetchHandler fetch =
-        new FetchHandler(locator, sessions, timers, clock, traffic, settings.fetchMaxBytes());
+        new FetchHandler(
+            locator, sessions, timers, failures, clock, traffic, settings.fetchMaxBytes());
     return new DataHandlers(
         fetch,
         List.of(
             new ProduceHandler(locator, timers),
             fetch,
-            new ListOffsetsHandler(locator, open, new OffsetLookup(workers), timers),
+            new ListOffsetsHandler(locator, open, new OffsetLookup(workers), timers, failures),
             new OffsetForLeaderEpochHandler(locator, open),
             new InitProducerIdHandler(new ProducerIds(control::allocateProducerIds)),
             new DescribeProducersHandler(locator, open),
-            new DeleteRecordsHandler(locator, open, timers)));
+            new DeleteRecordsHandler(locator, open, timers, failures)));
   }
 
   public List<ApiHandler> handlers() {

@@ -32,11 +32,14 @@ final class DeleteRecordsHandler implements ApiHandler {
   private final PartitionLocator locator;
   private final OpenPartitions open;
   private final TimerWheel timers;
+  private final ReadFailures failures;
 
-  DeleteRecordsHandler(PartitionLocator locator, OpenPartitions open, TimerWheel timers) {
+  DeleteRecordsHandler(
+      PartitionLocator locator, OpenPartitions open, TimerWheel timers, ReadFailures failures) {
     this.locator = locator;
     this.open = open;
     this.timers = timers;
+    this.failures = failures;
   }
 
   @Override
@@ -91,7 +94,7 @@ final class DeleteRecordsHandler implements ApiHandler {
     return response;
   }
 
-  private static CompletableFuture<DeleteRecordsPartitionResult> delete(
+  private CompletableFuture<DeleteRecordsPartitionResult> delete(
       Located located, DeleteRecordsPartition asked) {
     int index = asked.partitionIndex();
     BrokerPartition partition = located.partition();
@@ -102,7 +105,10 @@ final class DeleteRecordsHandler implements ApiHandler {
     return partition
         .deleteRecords(asked.offset())
         .thenApply(lowWatermark -> result(index, lowWatermark, Errors.NONE))
-        .exceptionally(failure -> result(index, NO_LOW_WATERMARK, FetchSlot.errorOf(failure)));
+        .exceptionally(
+            failure ->
+                result(
+                    index, NO_LOW_WATERMARK, failures.errorOf(located.topicPartition(), failure)));
   }
 
   private static Errors refusal(Located located, @Nullable BrokerPartition partition) {

@@ -26,6 +26,7 @@ final class FetchHandler implements ApiHandler {
   private final PartitionLocator locator;
   private final FetchSessions sessions;
   private final TimerWheel timers;
+  private final ReadFailures failures;
   private final Clock clock;
   private final TrafficListener traffic;
   private final int maxResponseBytes;
@@ -37,12 +38,14 @@ final class FetchHandler implements ApiHandler {
       PartitionLocator locator,
       FetchSessions sessions,
       TimerWheel timers,
+      ReadFailures failures,
       Clock clock,
       TrafficListener traffic,
       int maxResponseBytes) {
     this.locator = locator;
     this.sessions = sessions;
     this.timers = timers;
+    this.failures = failures;
     this.clock = clock;
     this.traffic = traffic;
     this.maxResponseBytes = maxResponseBytes;
@@ -98,6 +101,10 @@ final class FetchHandler implements ApiHandler {
 
   TimerWheel timers() {
     return timers;
+  }
+
+  ReadFailures failures() {
+    return failures;
   }
 
   Clock clock() {

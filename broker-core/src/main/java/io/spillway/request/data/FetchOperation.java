@@ -230,14 +230,17 @@ final class FetchOperation implements Waiter {
   }
 
   /** Only the first partition with data may exceed its limit, by its first batch (KIP-74). */
-  private static void keep(
+  private void keep(
       FetchSlot slot,
       int limit,
       boolean isNotFirst,
       @Nullable FetchedData data,
       @Nullable Throwable failure) {
     if (data == null) {
-      slot.refuse(failure == null ? Errors.UNKNOWN_SERVER_ERROR : FetchSlot.errorOf(failure));
+      slot.refuse(
+          failure == null
+              ? Errors.UNKNOWN_SERVER_ERROR
+              : handler.failures().errorOf(slot.located.topicPartition(), failure));
     } else if (isNotFirst && data.sizeBytes() > limit) {
       data.close();
     } else {

@@ -4,10 +4,7 @@ import io.spillway.partition.BrokerPartition;
 import io.spillway.partition.EpochEnd;
 import io.spillway.protocol.codec.RecordSlices;
 import io.spillway.stream.FetchedData;
-import io.spillway.stream.StreamException;
 import java.util.List;
-import java.util.concurrent.CompletionException;
-import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.message.FetchResponseData.EpochEndOffset;
 import org.apache.kafka.common.message.FetchResponseData.PartitionData;
 import org.apache.kafka.common.protocol.Errors;
@@ -152,29 +149,5 @@ final class FetchSlot {
               .setEndOffset(diverging.endOffset()));
     }
     return answer;
-  }
-
-  /** What a failed read tells the client. */
-  static Errors errorOf(Throwable failure) {
-    Throwable cause =
-        failure instanceof CompletionException && failure.getCause() != null
-            ? failure.getCause()
-            : failure;
-    if (cause instanceof ApiException) {
-      return Errors.forException(cause);
-    }
-    if (cause instanceof StreamException.OutOfRange) {
-      return Errors.OFFSET_OUT_OF_RANGE;
-    }
-    if (cause instanceof StreamException.Fenced || cause instanceof StreamException.Closed) {
-      return Errors.NOT_LEADER_OR_FOLLOWER;
-    }
-    if (cause instanceof StreamException.Unavailable) {
-      return Errors.KAFKA_STORAGE_ERROR;
-    }
-    if (cause instanceof StreamException.Corrupt) {
-      return Errors.CORRUPT_MESSAGE;
-    }
-    return Errors.UNKNOWN_SERVER_ERROR;
   }
 }

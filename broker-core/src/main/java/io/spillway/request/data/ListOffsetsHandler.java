@@ -54,13 +54,19 @@ final class ListOffsetsHandler implements ApiHandler {
   private final OpenPartitions open;
   private final OffsetLookup lookup;
   private final TimerWheel timers;
+  private final ReadFailures failures;
 
   ListOffsetsHandler(
-      PartitionLocator locator, OpenPartitions open, OffsetLookup lookup, TimerWheel timers) {
+      PartitionLocator locator,
+      OpenPartitions open,
+      OffsetLookup lookup,
+      TimerWheel timers,
+      ReadFailures failures) {
     this.locator = locator;
     this.open = open;
     this.lookup = lookup;
     this.timers = timers;
+    this.failures = failures;
   }
 
   @Override
@@ -147,7 +153,8 @@ final class ListOffsetsHandler implements ApiHandler {
       return CompletableFuture.completedFuture(error(asked, error));
     }
     CompletableFuture<ListOffsetsPartitionResponse> found = find(partition, asked, readCommitted);
-    return found.exceptionally(failure -> error(asked, FetchSlot.errorOf(failure)));
+    return found.exceptionally(
+        failure -> error(asked, failures.errorOf(question.located().topicPartition(), failure)));
   }
 
   private static Errors check(

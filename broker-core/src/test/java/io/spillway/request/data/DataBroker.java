@@ -7,6 +7,7 @@ import io.spillway.partition.Partitions;
 import io.spillway.partition.TrafficListener;
 import io.spillway.request.ApiHandler;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.common.protocol.ApiKeys;
@@ -19,6 +20,7 @@ final class DataBroker {
   final TimerWheel timers;
   final FetchSessions sessions;
   final FetchHandler fetch;
+  final List<String> unreadable = new ArrayList<>();
   final ArrayDeque<CompletableFuture<ProducerIdBlock>> blocks = new ArrayDeque<>();
   private final List<ApiHandler> handlers;
 
@@ -45,14 +47,23 @@ final class DataBroker {
             partitions.traffic.add("out " + topic + " " + clientId + " " + bytes);
           }
         };
+    ReadFailures failures =
+        new ReadFailures(
+            partitions.threads.clock(),
+            (tp, cause, held) -> unreadable.add(tp + ": " + cause.getMessage()));
     fetch =
-        new FetchHandler(locator, sessions, timers, partitions.threads.clock(), traffic, 55 << 20);
+        new FetchHandler(
+            locator, sessions, timers, failures, partitions.threads.clock(), traffic, 55 << 20);
     handlers =
         List.of(
             new ProduceHandler(locator, timers),
             fetch,
             new ListOffsetsHandler(
-                locator, open, new OffsetLookup(partitions.threads.newPool("lookup", 1)), timers),
+                locator,
+                open,
+                new OffsetLookup(partitions.threads.newPool("lookup", 1)),
+                timers,
+                failures),
             new OffsetForLeaderEpochHandler(locator, open),
             new InitProducerIdHandler(
                 new ProducerIds(
@@ -62,7 +73,7 @@ final class DataBroker {
                       return block;
                     })),
             new DescribeProducersHandler(locator, open),
-            new DeleteRecordsHandler(locator, open, timers));
+            new DeleteRecordsHandler(locator, open, timers, failures));
   }
 
   BrokerPartition partition() {

@@ -221,11 +221,13 @@ class FetchHandlerTest {
   }
 
   @Test
-  void aDamagedRangeAnswersAnError() {
+  void aDamagedRangeAnswersAnErrorAndIsReportedOnce() {
     partitions.appendDurably(plain("a"));
     partitions.stream().readFailure = new StreamException.Corrupt("object x is damaged", null);
     assertThat(only(send(12, request(500, 1, 1 << 20, ask(0, 0)))).errorCode())
         .isEqualTo(Errors.CORRUPT_MESSAGE.code());
+    send(12, request(500, 1, 1 << 20, ask(0, 0)));
+    assertThat(broker.unreadable).containsExactly("topic-0: object x is damaged");
     partitions.stream().readFailure = new StreamException.Unavailable("bucket away", null);
     assertThat(only(send(12, request(500, 1, 1 << 20, ask(0, 0)))).errorCode())
         .isEqualTo(Errors.KAFKA_STORAGE_ERROR.code());
