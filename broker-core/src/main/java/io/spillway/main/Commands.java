@@ -28,9 +28,7 @@ final class Commands {
           return ExitCode.REFUSED;
         });
     commandLine.setExecutionExceptionHandler(
-        (exception, ignored, result) -> {
-          throw exception;
-        });
+        (exception, ignored, result) -> StartFailures.report(exception, err));
     return commandLine.execute(arguments.toArray(String[]::new));
   }
 
@@ -48,6 +46,8 @@ final class Commands {
             "Environment of the launcher: JAVA_HOME, SPILLWAY_HEAP (512m), SPILLWAY_JAVA_OPTS,",
             "SPILLWAY_BUILD=never, SPILLWAY_CDS=off.");
     root.addSubcommand("serve", serve());
+    root.addSubcommand("inspect", InspectCommands.inspect(out));
+    root.addSubcommand("wal", WalCommands.wal(out));
     root.addSubcommand("version", version(out));
     return root;
   }
@@ -61,6 +61,12 @@ final class Commands {
             "Runs a broker until it is stopped; SIGTERM and SIGINT stop it cleanly.",
             "Without options: 127.0.0.1:9092, with data under ./spillway-data.",
             "docs/configuration.md lists the settings.");
+    addServeOptions(serve);
+    return serve;
+  }
+
+  /** The options that every command takes that reads the settings of a broker. */
+  static void addServeOptions(CommandSpec serve) {
     serve.addOption(
         OptionSpec.builder(ServeOptions.CONFIG)
             .paramLabel("FILE")
@@ -74,7 +80,6 @@ final class Commands {
             .auxiliaryTypes(String.class)
             .description("A setting; counts more than the file. Repeatable.")
             .build());
-    return serve;
   }
 
   private static CommandSpec version(PrintStream out) {
@@ -94,7 +99,7 @@ final class Commands {
     return spec;
   }
 
-  private static int usage(ParseResult result) {
+  static int usage(ParseResult result) {
     CommandLine commandLine = result.commandSpec().commandLine();
     commandLine.usage(commandLine.getOut());
     return ExitCode.OK;

@@ -23,8 +23,7 @@ public final class Main {
         System.exit(Commands.execute(arguments, System.out, System.err));
       }
     } catch (Throwable t) {
-      report(t);
-      System.exit(StartFailures.exitCode(t));
+      System.exit(StartFailures.report(t, System.err));
     }
   }
 
@@ -33,15 +32,5 @@ public final class Main {
         && arguments.get(0).equals("serve")
         && !arguments.contains("--help")
         && !arguments.contains("-h");
-  }
-
-  private static void report(Throwable failure) {
-    StartFailures.explain(failure)
-        .ifPresentOrElse(
-            explained -> System.err.println("spillway: " + explained.line()),
-            () -> {
-              System.err.println("spillway: failed, please report this: " + failure);
-              failure.printStackTrace(System.err);
-            });
   }
 }

@@ -5,6 +5,7 @@ import io.spillway.config.StartRefusedException;
 import io.spillway.object.ObjectStoreException;
 import io.spillway.sharedlog.SharedLogException;
 import io.spillway.wal.WalException;
+import java.io.PrintStream;
 import java.util.Optional;
 import org.apache.kafka.common.config.ConfigException;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,18 @@ final class StartFailures {
   record Failure(int exitCode, String line) {}
 
   private StartFailures() {}
+
+  /** Says on stderr what failed: one line, or all there is of what nobody expected. */
+  static int report(Throwable failure, PrintStream err) {
+    explain(failure)
+        .ifPresentOrElse(
+            explained -> err.println("spillway: " + explained.line()),
+            () -> {
+              err.println("spillway: failed, please report this: " + failure);
+              failure.printStackTrace(err);
+            });
+    return exitCode(failure);
+  }
 
   static int exitCode(Throwable failure) {
     return explain(failure).map(Failure::exitCode).orElse(ExitCode.FAILED);

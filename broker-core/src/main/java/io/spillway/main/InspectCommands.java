@@ -1,0 +1,189 @@
+package io.spillway.main;
+
+import io.spillway.catalog.CatalogInspector;
+import io.spillway.config.StartRefusedException;
+import io.spillway.format.v1.ObjectInspector;
+import io.spillway.object.ObjectStore;
+import io.spillway.object.ObjectStores;
+import io.spillway.partition.KafkaBatchVerifier;
+import io.spillway.runtime.AmbientRuntime;
+import io.spillway.runtime.SystemClock;
+import io.spillway.runtime.SystemThreads;
+import io.spillway.wal.WriterIncarnation;
+import io.spillway.wal.local.WalInspector;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
+import picocli.CommandLine.ParseResult;
+
+/** {@code inspect wal|object|catalog}: what is in it, for a person. Exit code 2 for damage. */
+@AmbientRuntime
+final class InspectCommands {
+
+  private static final String CATALOG = "catalog";
+
+  private InspectCommands() {}
+
+  static CommandSpec inspect(PrintStream out) {
+    CommandSpec inspect = Commands.command("inspect", Commands::usage);
+    inspect
+        .usageMessage()
+        .description(
+            "Shows what is in the files of a broker, and what is damaged in them (exit code 2).",
+            "Changes nothing; the broker may run.");
+    inspect.addSubcommand("wal", wal(out));
+    inspect.addSubcommand("object", object(out));
+    inspect.addSubcommand("catalog", catalog(out));
+    return inspect;
+  }
+
+  private static CommandSpec wal(PrintStream out) {
+    CommandSpec wal = Commands.command("wal", result -> inspectWal(result, out));
+    wal.usageMessage()
+        .description(
+            "Shows a write-ahead log's segments, blocks and where it ends, and why there.");
+    wal.addOption(
+        OptionSpec.builder("--frames")
+            .type(boolean.class)
+            .description("Also every frame: stream, offsets, size.")
+            .build());
+    wal.addPositional(path("DIR", "Directory of the log: wal under data.dir by default."));
+    return wal;
+  }
+
+  private static CommandSpec object(PrintStream out) {
+    CommandSpec object = Commands.command("object", result -> inspectObject(result, out));
+    object
+        .usageMessage()
+        .description("Shows the streams and blocks of a data object, and checks every block.");
+    object.addPositional(path("FILE", "A data object: a file under data of the object store."));
+    return object;
+  }
+
+  private static CommandSpec catalog(PrintStream out) {
+    CommandSpec catalog = Commands.command("catalog", result -> inspectCatalog(result, out));
+    catalog
+        .usageMessage()
+        .description("Shows the catalog's records, each command's verdict, and what is in force.");
+    catalog.addPositional(
+        path("DIR", "Directory of the object store: store under data.dir by default."));
+    return catalog;
+  }
+
+  private static PositionalParamSpec path(String label, String description) {
+    return PositionalParamSpec.builder()
+        .index("0")
+        .arity("1")
+        .paramLabel(label)
+        .type(Path.class)
+        .description(description)
+        .build();
+  }
+
+  private static Path existing(ParseResult result) {
+    Path path = result.matchedPositionalValue(0, Path.of(""));
+    if (!Files.exists(path)) {
+      throw new StartRefusedException("no such file or directory: " + path);
+    }
+    return path;
+  }
+
+  private static int inspectWal(ParseResult result, PrintStream out) {
+    boolean frames = result.hasMatchedOption("--frames");
+    WalInspector.Summary summary =
+        WalInspector.inspect(existing(result), new KafkaBatchVerifier(), new Printer(out, frames));
+    WriterIncarnation writer = summary.writer().orElse(null);
+    out.println(
+        writer == null
+            ? "no WAL in here"
+            : "wal %s  node %d  incarnation %d"
+                .formatted(writer.walId(), writer.nodeId(), writer.incarnation()));
+    out.println(
+        "%d segments, %d blocks, %d frames, %d bytes of batches"
+            .formatted(
+                summary.segments(), summary.blocks(), summary.frames(), summary.payloadBytes()));
+    if (writer != null) {
+      out.println(
+          "ends at %d in %s: %s"
+              .formatted(summary.endPosition(), summary.endFile(), summary.endReason()));
+    }
+    summary.damage().ifPresent(damage -> out.println("DAMAGED  " + damage));
+    return summary.damage().isPresent() ? ExitCode.REFUSED : ExitCode.OK;
+  }
+
+  private static int inspectObject(ParseResult result, PrintStream out) {
+    Path file = existing(result);
+    try {
+      return ObjectInspector.inspect(file, out::println) ? ExitCode.OK : ExitCode.REFUSED;
+    } catch (IOException e) {
+      throw new StartRefusedException("cannot read " + file + ": " + e, e);
+    }
+  }
+
+  private static int inspectCatalog(ParseResult result, PrintStream out) {
+    Path directory = existing(result);
+    if (!Files.isDirectory(directory.resolve(CATALOG))) {
+      throw new StartRefusedException(
+          "no object store with a catalog in "
+              + directory
+              + ": give the directory of"
+              + " object.store.url, store under data.dir by default");
+    }
+    try (SystemThreads threads =
+            new SystemThreads(
+                "inspect",
+                new SystemClock(),
+                (part, cause) -> {
+                  throw new IllegalStateException(part, cause);
+                });
+        ObjectStore store = ObjectStores.open("file:" + directory.toAbsolutePath(), threads)) {
+      boolean intact = CatalogInspector.inspect(store, CATALOG, out::println);
+      return intact ? ExitCode.OK : ExitCode.REFUSED;
+    }
+  }
+
+  private record Printer(PrintStream out, boolean frames) implements WalInspector.Visitor {
+    @Override
+    public void onSegment(WalInspector.SegmentInfo segment) {
+      out.println(
+          "segment %s  position %d  %d bytes"
+              .formatted(segment.file(), segment.position(), segment.sizeBytes()));
+    }
+
+    @Override
+    public void onBlock(WalInspector.BlockInfo block) {
+      var header = block.header();
+      out.println(
+          "block %d  %s at %d  incarnation %d  %d frames  %d bytes  durable %d  trimmed %d  %s"
+              .formatted(
+                  header.position(),
+                  block.file(),
+                  block.byteOffset(),
+                  header.incarnation(),
+                  header.frameCount(),
+                  header.lengthBytes(),
+                  header.durableUpTo(),
+                  header.trimPosition(),
+                  Instant.ofEpochMilli(header.writtenAtMs())));
+    }
+
+    @Override
+    public void onFrame(WalInspector.FrameInfo frame) {
+      if (frames) {
+        out.println(
+            "  frame %d  stream %s  [%d, %d)  %d bytes"
+                .formatted(
+                    frame.position(),
+                    frame.stream(),
+                    frame.baseOffset(),
+                    frame.endOffset(),
+                    frame.sizeBytes()));
+      }
+    }
+  }
+}
