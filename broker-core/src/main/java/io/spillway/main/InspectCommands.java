@@ -79,6 +79,7 @@ final class InspectCommands {
     return PositionalParamSpec.builder()
         .index("0")
         .arity("1")
+        .required(true)
         .paramLabel(label)
         .type(Path.class)
         .description(description)

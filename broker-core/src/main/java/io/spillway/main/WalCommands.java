@@ -59,6 +59,7 @@ final class WalCommands {
         PositionalParamSpec.builder()
             .index("0")
             .arity("1")
+            .required(true)
             .paramLabel("WAL_ID")
             .type(UUID.class)
             .description("As the broker that refused to start named it.")
