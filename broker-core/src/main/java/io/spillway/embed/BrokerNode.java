@@ -76,7 +76,10 @@ final class BrokerNode {
   private static final String THREAD_PREFIX = "spillway";
   private static final long STEP_TIMEOUT_SECONDS = 5;
 
+  private static final long MIB = 1 << 20;
+
   private final BrokerConfig config;
+  private final SystemClock clock = new SystemClock();
   private final Closables closables = new Closables();
   private final Object lifecycle = new Object();
   private final CompletableFuture<Void> startFault = new CompletableFuture<>();
@@ -136,7 +139,6 @@ final class BrokerNode {
   }
 
   private void open(boolean temporary, FaultHandler onFault) {
-    SystemClock clock = new SystemClock();
     RandomSource random = new SystemRandom();
     FaultHandler faults =
         (component, cause) -> {
@@ -148,7 +150,7 @@ final class BrokerNode {
           onFault.onFault(component, cause);
         };
     closables.add("data directory", DataDirectory.take(config.node().dataDir(), temporary));
-    KafkaServer bound = closables.add("server", bind(clock));
+    KafkaServer bound = closables.add("server", bind());
     server = bound;
     Threads threads = closables.add("threads", new SystemThreads(THREAD_PREFIX, clock, faults));
     Monitoring watch = closables.add("monitoring", new Monitoring(config.metrics(), threads));
@@ -222,7 +224,7 @@ final class BrokerNode {
     led.reconcile();
     List<ApiHandler> admin =
         AdminHandlers.create(control, control.configDescriptions(), topicCreator, led, config);
-    serve(bound, control, admin, coordinators.handlers(), data, watch.requests(), clock);
+    serve(bound, control, admin, coordinators.handlers(), data, watch.requests());
     retention.start();
     watch.serving();
   }
@@ -238,8 +240,7 @@ final class BrokerNode {
       List<ApiHandler> admin,
       List<ApiHandler> groupHandlers,
       DataHandlers data,
-      RequestAudit audit,
-      SystemClock clock) {
+      RequestAudit audit) {
     List<ApiHandler> handlers = new ArrayList<>(admin);
     handlers.addAll(groupHandlers);
     handlers.addAll(data.handlers());
@@ -270,7 +271,7 @@ final class BrokerNode {
         defaults.concurrentReplays());
   }
 
-  private KafkaServer bind(SystemClock clock) {
+  private KafkaServer bind() {
     NetworkConfig network = config.network();
     List<io.spillway.protocol.server.ListenerConfig> listeners = new ArrayList<>();
     for (ListenerConfig listener : config.listeners().listeners()) {
@@ -356,7 +357,8 @@ final class BrokerNode {
 
   /** Clients are let go first; then what they wrote goes to the bucket; then all is closed. */
   private void stop() {
-    long timeoutNanos = TimeUnit.MILLISECONDS.toNanos(config.shutdownTimeoutMs());
+    // One budget for the whole stop: what letting go of clients takes, uploads do not have.
+    long deadline = clock.nanoTime() + TimeUnit.MILLISECONDS.toNanos(config.shutdownTimeoutMs());
     Monitoring known = monitoring;
     if (known != null) {
       known.stopping();
@@ -374,7 +376,13 @@ final class BrokerNode {
       server.close();
     }
     if (storage != null) {
-      remainingBytes = storage.engine().shutdown(timeoutNanos);
+      remainingBytes = storage.engine().shutdown(Math.max(0, deadline - clock.nanoTime()));
+      if (remainingBytes > 0) {
+        LOG.warn(
+            "{} MiB remain in the write-ahead log alone: keep {}",
+            (remainingBytes + MIB - 1) / MIB,
+            config.storage().walDir());
+      }
     }
     closables.closeAll();
   }

@@ -23,8 +23,11 @@ import org.slf4j.Logger;
 @AmbientRuntime
 final class Serve {
 
-  /** What a stop may take beyond {@code shutdown.timeout.ms} before it is given up. */
-  private static final long STOP_GRACE_MS = 5_000;
+  /**
+   * What a stop may take beyond {@code shutdown.timeout.ms} before it is given up: requests that
+   * are still answered, and connections that close slowly.
+   */
+  private static final long STOP_GRACE_MS = 20_000;
 
   private final BrokerStarter starter;
   private final PrintStream out;

@@ -41,7 +41,7 @@ public record ControllerSettings(
         clusterId,
         nodeId,
         properties,
-        number(properties, "broker.session.timeout.ms", 18_000, 1_000, Integer.MAX_VALUE),
+        number(properties, "broker.session.timeout.ms", 9_000, 1_000, Integer.MAX_VALUE),
         number(properties, "broker.heartbeat.interval.ms", 2_000, 10, Integer.MAX_VALUE),
         number(properties, "num.partitions", 1, 1, Integer.MAX_VALUE),
         (short) number(properties, "default.replication.factor", 1, 1, Short.MAX_VALUE),

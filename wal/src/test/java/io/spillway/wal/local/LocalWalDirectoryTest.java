@@ -82,7 +82,8 @@ class LocalWalDirectoryTest {
     for (int i = 0; i < 50; i++) {
       life(i);
     }
-    assertThat(directMemory()).isLessThanOrEqualTo(memory);
+    // The JDK keeps a buffer of a few bytes per thread for writes from the heap; a block is 64 KiB.
+    assertThat(directMemory()).isLessThan(memory + (32 << 10));
     assertThat(openFiles()).isLessThanOrEqualTo(descriptors + 2);
     assertThat(Thread.getAllStackTraces().keySet())
         .noneMatch(thread -> thread.getName().startsWith("life"));
