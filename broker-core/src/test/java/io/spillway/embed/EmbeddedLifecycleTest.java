@@ -26,6 +26,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class EmbeddedLifecycleTest {
 
+  /** What one network allocator takes at a time: the last one may not have been collected yet. */
+  private static final long ONE_CHUNK_BYTES = 4 << 20;
+
   @TempDir Path work;
 
   @Test
@@ -66,7 +69,7 @@ class EmbeddedLifecycleTest {
     cycle();
     Set<String> threadsBefore = brokerThreads();
     Path directory = cycle();
-    assertThat(brokerThreads()).isEqualTo(threadsBefore);
+    assertThat(threadsBefore).containsAll(brokerThreads());
     assertThat(Files.exists(directory)).isFalse();
   }
 
@@ -81,12 +84,13 @@ class EmbeddedLifecycleTest {
     for (int i = 0; i < 50; i++) {
       cycle();
     }
-    assertThat(brokerThreads()).isEqualTo(threadsBefore);
+    assertThat(threadsBefore).containsAll(brokerThreads());
     long directAfter = directBytes();
-    for (int i = 0; i < 20 && directAfter > directBefore + (1 << 20); i++) {
-      directAfter = directBytes(); // buffers go when their owners have been collected
+    for (int i = 0; i < 100 && directAfter > directBefore + ONE_CHUNK_BYTES; i++) {
+      Thread.sleep(50); // buffers go when their owners have been collected, by another thread
+      directAfter = directBytes();
     }
-    assertThat(directAfter).isLessThanOrEqualTo(directBefore + (1 << 20));
+    assertThat(directAfter).isLessThanOrEqualTo(directBefore + ONE_CHUNK_BYTES);
   }
 
   private static Path cycle() throws Exception {
@@ -106,13 +110,13 @@ class EmbeddedLifecycleTest {
     }
   }
 
-  /** Threads by name, numbers taken out; the clients' own and the JVM's are not the broker's. */
+  /** Threads by name, numbers taken out; the clients' own, and Netty's for the whole JVM, are left out. */
   private static Set<String> brokerThreads() {
     return Thread.getAllStackTraces().keySet().stream()
         .filter(Thread::isAlive)
         .map(thread -> thread.getName().replaceAll("[0-9]+", "#"))
         .filter(
-            name -> List.of("kafka-producer", "kafka-admin").stream().noneMatch(name::startsWith))
+            name -> List.of("kafka-producer", "kafka-admin", "globalEventExecutor").stream().noneMatch(name::startsWith))
         .collect(Collectors.toCollection(TreeSet::new));
   }
 
