@@ -110,13 +110,18 @@ class EmbeddedLifecycleTest {
     }
   }
 
-  /** Threads by name, numbers taken out; the clients' own, and Netty's for the whole JVM, are left out. */
+  /**
+   * Threads by name, numbers taken out; the clients' own, and Netty's for the whole JVM, are left
+   * out.
+   */
   private static Set<String> brokerThreads() {
     return Thread.getAllStackTraces().keySet().stream()
         .filter(Thread::isAlive)
         .map(thread -> thread.getName().replaceAll("[0-9]+", "#"))
         .filter(
-            name -> List.of("kafka-producer", "kafka-admin", "globalEventExecutor").stream().noneMatch(name::startsWith))
+            name ->
+                List.of("kafka-producer", "kafka-admin", "globalEventExecutor").stream()
+                    .noneMatch(name::startsWith))
         .collect(Collectors.toCollection(TreeSet::new));
   }
 
