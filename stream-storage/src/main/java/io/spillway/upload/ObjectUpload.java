@@ -50,6 +50,7 @@ final class ObjectUpload {
   private int partsSent;
   private @Nullable Multipart multipart;
   private boolean sending;
+  private boolean reading;
   private ObjectWriter.@Nullable Finished finished;
 
   ObjectUpload(
@@ -103,7 +104,8 @@ final class ObjectUpload {
   }
 
   private void pump() {
-    while (!result.isDone()) {
+    // A part that was sent pumps as well: not while frames are being read, or they come twice.
+    while (!result.isDone() && !reading) {
       if (inParts && part.sizeBytes > limits.partBytes()) {
         if (sending) {
           return;
@@ -160,6 +162,7 @@ final class ObjectUpload {
       }
       return true;
     }
+    reading = true;
     List<CompletableFuture<ByteBuffer>> reads = new ArrayList<>(frames.size());
     for (WalFrame frame : frames) {
       reads.add(
@@ -178,6 +181,7 @@ final class ObjectUpload {
       List<WalFrame> frames,
       List<CompletableFuture<ByteBuffer>> reads,
       @Nullable Throwable failure) {
+    reading = false;
     if (failure != null) {
       frames.forEach(WalFrame::release);
       Throwable cause = Failures.cause(failure);
