@@ -185,7 +185,7 @@ abstract class SystemUnderTest implements AutoCloseable {
 
     @Override
     void awaitSettled() throws IOException, InterruptedException {
-      while (MetricsPage.value(port + 1, "spillway_wal_unuploaded_bytes") > 0) {
+      while (MetricsPage.value(port + 1, "spillway_unuploaded_bytes") > 0) {
         Thread.sleep(200);
       }
     }
