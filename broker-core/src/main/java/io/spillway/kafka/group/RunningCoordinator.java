@@ -1,6 +1,7 @@
 package io.spillway.kafka.group;
 
 import com.yammer.metrics.core.MetricsRegistry;
+import io.spillway.kafka.controller.ClockTime;
 import io.spillway.metadata.TopicConfigs;
 import io.spillway.partition.LocalPartitions;
 import io.spillway.request.group.OffsetsTopic;
