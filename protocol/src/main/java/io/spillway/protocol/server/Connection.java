@@ -666,7 +666,7 @@ final class Connection extends ChannelInboundHandlerAdapter
 
   private void checkWriteProgress(long nowNanos) {
     ChannelOutboundBuffer outbound = channel.unsafe().outboundBuffer();
-    long unsent = outbound == null ? 0 : outbound.totalPendingWriteBytes();
+    long unsent = unsentBytes();
     long progress = outbound == null ? 0 : outbound.currentProgress() - unsent;
     if (unsent == 0 || progress != seenWriteProgress) {
       seenWriteProgress = progress;
@@ -678,8 +678,15 @@ final class Connection extends ChannelInboundHandlerAdapter
     }
   }
 
+  private long unsentBytes() {
+    ChannelOutboundBuffer outbound = channel.unsafe().outboundBuffer();
+    return outbound == null ? 0 : outbound.totalPendingWriteBytes();
+  }
+
+  /** Whoever still takes a response is slow at worst, and judged as that. */
   private void checkIdle(long nowNanos) {
-    boolean busy = !inFlight.isEmpty() || !waiting.isEmpty() || receiver.isMidFrame() || isMuted();
+    boolean waitsForPeer = receiver.isMidFrame() || isMuted() || unsentBytes() > 0;
+    boolean busy = waitsForPeer || !inFlight.isEmpty() || !waiting.isEmpty();
     if (busy || receiver.receivedBytes() != seenReceivedBytes) {
       seenReceivedBytes = receiver.receivedBytes();
       activeNanos = nowNanos;
