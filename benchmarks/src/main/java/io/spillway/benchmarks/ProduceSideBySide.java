@@ -32,7 +32,8 @@ public final class ProduceSideBySide {
 
   private static final int PARTITIONS = 16;
   private static final int RECORD_BYTES = 1024;
-  private static final int WARM_UP_MIB = 128;
+  private static final int WARM_UP_MIB = 512;
+  private static final long SETTLE_MS = 3_000;
 
   private ProduceSideBySide() {}
 
@@ -71,6 +72,9 @@ public final class ProduceSideBySide {
       try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
         admin.createTopics(Set.of(new NewTopic("bench", PARTITIONS, (short) 1))).all().get();
       }
+      // An idempotent producer that meets a partition without a leader, as Kafka's are for a moment
+      // after their creation, can jam for good.
+      Thread.sleep(SETTLE_MS);
       produce(broker, WARM_UP_MIB);
       broker.awaitSettled();
       double cpuBefore = broker.cpuSeconds();

@@ -59,10 +59,11 @@ public final class Settings {
             + " `false`, writes are buffered and forced.");
     bytes(
         "upload.bytes",
-        256L << 20,
+        48L << 20,
         64L << 10,
         5L << 40,
-        "Upload when this much waits in the write-ahead log. At most half of `wal.capacity.bytes`,"
+        "Upload when this much waits in the write-ahead log. Below half of `tail.cache.bytes`,"
+            + " uploads rarely have to read the log back. At most half of `wal.capacity.bytes`,"
             + " and a quarter of it where this is not set and that is less.");
     millis(
         "upload.interval.ms",
@@ -92,7 +93,7 @@ public final class Settings {
         "Memory for reads from objects that are under way.");
     bytes(
         "upload.buffer.bytes",
-        64L << 20,
+        128L << 20,
         8L << 20,
         Long.MAX_VALUE,
         "Memory for uploads that are under way.");

@@ -63,7 +63,7 @@ public record EngineConfig(
   public static EngineConfig defaults(int nodeId) {
     return new EngineConfig(
         nodeId,
-        256 * MIB,
+        48 * MIB,
         TimeUnit.MINUTES.toMillis(1),
         50,
         128 * MIB,

@@ -43,7 +43,7 @@ public final class DirectoryObjectStore implements ObjectStore {
   private static final Logger LOG = LoggerFactory.getLogger(DirectoryObjectStore.class);
   private static final String RENAME_LOCK = "rename-lock";
 
-  /** Bounds the direct memory that the JDK caches per thread for copies of heap buffers. */
+  /** Bounds the direct memory that the JDK caches per thread for reads into heap buffers. */
   private static final int CHUNK_BYTES = 128 * 1024;
 
   private static final int POOL_SIZE = 8;
@@ -51,6 +51,7 @@ public final class DirectoryObjectStore implements ObjectStore {
   private final Path root;
   private final TempSpace temp;
   private final boolean hardLinks;
+  private final boolean direct;
   private final Executor pool;
   private final Set<Path> knownFolders = ConcurrentHashMap.newKeySet();
   private final Map<String, Set<FileMultipart>> multiparts = new ConcurrentHashMap<>();
@@ -60,10 +61,12 @@ public final class DirectoryObjectStore implements ObjectStore {
   private boolean closed;
   private volatile @Nullable IOException broken;
 
-  private DirectoryObjectStore(Path root, TempSpace temp, boolean hardLinks, Executor pool) {
+  private DirectoryObjectStore(
+      Path root, TempSpace temp, boolean hardLinks, boolean direct, Executor pool) {
     this.root = root;
     this.temp = temp;
     this.hardLinks = hardLinks;
+    this.direct = direct;
     this.pool = pool;
   }
 
@@ -74,10 +77,11 @@ public final class DirectoryObjectStore implements ObjectStore {
    * @throws ObjectStoreException.Refused when the directory cannot be used: says why
    */
   public static DirectoryObjectStore open(Path root, Threads threads) {
-    return open(root, threads, true);
+    return open(root, threads, true, true);
   }
 
-  static DirectoryObjectStore open(Path root, Threads threads, boolean tryHardLinks) {
+  static DirectoryObjectStore open(
+      Path root, Threads threads, boolean tryHardLinks, boolean tryDirect) {
     try {
       Path real = createRoot(root.toAbsolutePath().normalize()).toRealPath();
       TempSpace temp = TempSpace.open(real);
@@ -85,7 +89,12 @@ public final class DirectoryObjectStore implements ObjectStore {
       if (!hardLinks) {
         LOG.info("{} refuses hard links; objects are named under a lock", real);
       }
-      return new DirectoryObjectStore(real, temp, hardLinks, threads.newPool("store", POOL_SIZE));
+      boolean direct = tryDirect && BodyFile.isDirectPossible(temp.newFile());
+      if (!direct) {
+        LOG.info("{} refuses direct I/O; objects are written through the page cache", real);
+      }
+      return new DirectoryObjectStore(
+          real, temp, hardLinks, direct, threads.newPool("store", POOL_SIZE));
     } catch (IOException e) {
       throw new ObjectStoreException.Refused(
           "object store directory " + root + " cannot be used: " + e, e);
@@ -169,9 +178,8 @@ public final class DirectoryObjectStore implements ObjectStore {
     return write(
         () -> {
           Path file = temp.newFile();
-          FileChannel channel =
-              FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-          FileMultipart multipart = new FileMultipart(key, target, file, channel, partSizeBytes);
+          BodyFile body = BodyFile.create(file, direct && BodyFile.isAligned(partSizeBytes));
+          FileMultipart multipart = new FileMultipart(key, target, file, body, partSizeBytes);
           multiparts.compute(
               key,
               (k, known) -> {
@@ -256,10 +264,10 @@ public final class DirectoryObjectStore implements ObjectStore {
 
   private Path writeTemp(List<ByteBuffer> body) throws IOException {
     Path file = temp.newFile();
-    try (FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-      write(channel, body, 0);
-      channel.force(true);
+    long size = Buffers.size(body);
+    try (BodyFile written = BodyFile.create(file, direct && size >= BodyFile.DIRECT_FROM_BYTES)) {
+      written.write(body, 0);
+      written.finish(size);
     } catch (IOException e) {
       Files.deleteIfExists(file);
       throw e;
@@ -387,19 +395,6 @@ public final class DirectoryObjectStore implements ObjectStore {
     }
   }
 
-  private static void write(FileChannel channel, List<ByteBuffer> body, long position)
-      throws IOException {
-    long at = position;
-    for (ByteBuffer buffer : body) {
-      ByteBuffer rest = buffer.duplicate();
-      int end = rest.limit();
-      while (rest.position() < end) {
-        rest.limit(rest.isDirect() ? end : Math.min(end, rest.position() + CHUNK_BYTES));
-        at += channel.write(rest, at);
-      }
-    }
-  }
-
   private static ByteBuffer read(FileChannel channel, long position, int length)
       throws IOException {
     long available = Math.max(0, channel.size() - position);
@@ -478,29 +473,29 @@ public final class DirectoryObjectStore implements ObjectStore {
     private final String key;
     private final Path target;
     private final Path file;
-    private final FileChannel channel;
+    private final BodyFile body;
     private final int partSizeBytes;
     private final Map<Integer, Integer> partSizes = new ConcurrentHashMap<>();
     private volatile boolean ended;
 
-    FileMultipart(String key, Path target, Path file, FileChannel channel, int partSizeBytes) {
+    FileMultipart(String key, Path target, Path file, BodyFile body, int partSizeBytes) {
       this.key = key;
       this.target = target;
       this.file = file;
-      this.channel = channel;
+      this.body = body;
       this.partSizeBytes = partSizeBytes;
     }
 
     @Override
-    public CompletableFuture<Void> uploadPart(int partNumber, List<ByteBuffer> body) {
+    public CompletableFuture<Void> uploadPart(int partNumber, List<ByteBuffer> part) {
       return write(
           () -> {
             requireOpen();
-            int size = Math.toIntExact(Buffers.size(body));
+            int size = Math.toIntExact(Buffers.size(part));
             if (size > partSizeBytes) {
               throw wrongPart(partNumber);
             }
-            DirectoryObjectStore.write(channel, body, (partNumber - 1L) * partSizeBytes);
+            body.write(part, (partNumber - 1L) * partSizeBytes);
             partSizes.put(partNumber, size);
             return null;
           });
@@ -520,8 +515,7 @@ public final class DirectoryObjectStore implements ObjectStore {
               size += partSize;
             }
             try {
-              channel.truncate(size);
-              channel.force(true);
+              body.finish(size);
             } catch (IOException e) {
               // What was not forced once is never trusted: the upload starts anew.
               discard();
@@ -544,7 +538,7 @@ public final class DirectoryObjectStore implements ObjectStore {
 
     private void discard() throws IOException {
       ended = true;
-      channel.close();
+      body.close();
       Files.deleteIfExists(file);
       multiparts.computeIfPresent(
           key,

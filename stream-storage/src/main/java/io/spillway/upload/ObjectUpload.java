@@ -14,8 +14,11 @@ import io.spillway.wal.WalSlice;
 import io.spillway.wal.WriteAheadLog;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -71,7 +74,8 @@ final class ObjectUpload {
     this.birth = birth;
     this.writer = new ObjectWriter(limits.blockBytes());
     this.ranges = ranges.iterator();
-    this.inParts = ranges.stream().mapToLong(UploadPlan.Range::bytes).sum() > limits.partBytes();
+    long planned = ranges.stream().mapToLong(UploadPlan.Range::bytes).sum();
+    this.inParts = Math.min(planned, limits.maxObjectBytes()) > limits.partBytes();
   }
 
   /**
@@ -331,7 +335,7 @@ final class ObjectUpload {
     private static final int COPY_CHUNK_BYTES = 64 * 1024;
 
     private final List<ByteBuffer> buffers = new ArrayList<>();
-    private final List<WalBlock> blocks = new ArrayList<>();
+    private final Set<WalBlock> blocks = Collections.newSetFromMap(new IdentityHashMap<>());
     private long sizeBytes;
     private long heldBytes;
     private @Nullable ByteBuffer chunk;
@@ -343,9 +347,8 @@ final class ObjectUpload {
     }
 
     void hold(ByteBuffer payload, WalBlock block) {
-      if (blocks.isEmpty() || blocks.get(blocks.size() - 1) != block) {
+      if (blocks.add(block)) {
         heldBytes += block.sizeBytes();
-        blocks.add(block);
       } else {
         block.release();
       }

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.spillway.object.ObjectStore.Multipart;
 import io.spillway.object.ObjectStore.PutIfAbsent;
 import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemThreads;
@@ -12,7 +13,9 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -40,8 +43,8 @@ class DirectoryObjectStoreTest extends ObjectStoreContract {
   void twoStoresOnOneDirectoryNeverBothCreate() {
     Path shared = root.resolve("shared");
     for (boolean hardLinks : new boolean[] {true, false}) {
-      try (ObjectStore one = DirectoryObjectStore.open(shared, threads, hardLinks);
-          ObjectStore two = DirectoryObjectStore.open(shared, threads, hardLinks)) {
+      try (ObjectStore one = DirectoryObjectStore.open(shared, threads, hardLinks, true);
+          ObjectStore two = DirectoryObjectStore.open(shared, threads, hardLinks, true)) {
         for (int round = 0; round < 50; round++) {
           String key = "k-" + hardLinks + "/" + round;
           List<CompletableFuture<PutIfAbsent>> attempts = new ArrayList<>();
@@ -60,12 +63,57 @@ class DirectoryObjectStoreTest extends ObjectStoreContract {
 
   @Test
   void namesObjectsWithoutHardLinks() {
-    try (ObjectStore store = DirectoryObjectStore.open(root.resolve("fat"), threads, false)) {
+    try (ObjectStore store = DirectoryObjectStore.open(root.resolve("fat"), threads, false, true)) {
       assertThat(await(store.putIfAbsent("a/b", body("first")))).isEqualTo(PutIfAbsent.CREATED);
       assertThat(await(store.putIfAbsent("a/b", body("again")))).isEqualTo(PutIfAbsent.EXISTS);
       assertThat(US_ASCII.decode(await(store.getRange("a/b", 0, 99))).toString())
           .isEqualTo("first");
     }
+  }
+
+  @Test
+  void bodiesOfAnySizeAndCutArriveWholePastAndThroughThePageCache() {
+    for (boolean direct : new boolean[] {true, false}) {
+      Path folder = root.resolve("sizes-" + direct);
+      try (ObjectStore store = DirectoryObjectStore.open(folder, threads, true, direct)) {
+        Random random = new Random(7);
+        int[] sizes = {262_143, 262_144, 262_145, 1 << 20, (1 << 20) + 1, 3_333_333, 4 << 20};
+        for (int size : sizes) {
+          byte[] bytes = new byte[size];
+          random.nextBytes(bytes);
+          await(store.put("whole/" + size, cut(bytes, random)));
+          assertThat(await(store.getRange("whole/" + size, 0, size + 1)))
+              .isEqualTo(ByteBuffer.wrap(bytes));
+          assertThat(inParts(store, "parts/" + size, bytes, random))
+              .isEqualTo(ByteBuffer.wrap(bytes));
+        }
+      }
+    }
+  }
+
+  private ByteBuffer inParts(ObjectStore store, String key, byte[] bytes, Random random) {
+    int partBytes = random.nextBoolean() ? 1 << 20 : 1_000_001;
+    Multipart upload = await(store.startMultipart(key, partBytes));
+    for (int at = 0, number = 1; at < bytes.length; at += partBytes, number++) {
+      byte[] part = Arrays.copyOfRange(bytes, at, Math.min(bytes.length, at + partBytes));
+      await(upload.uploadPart(number, cut(part, random)));
+    }
+    await(upload.complete());
+    return await(store.getRange(key, 0, bytes.length + 1));
+  }
+
+  /** In buffers of all kinds. */
+  private static List<ByteBuffer> cut(byte[] bytes, Random random) {
+    List<ByteBuffer> body = new ArrayList<>();
+    for (int at = 0; at < bytes.length; ) {
+      int count = Math.min(bytes.length - at, random.nextInt(700_000));
+      body.add(
+          random.nextBoolean()
+              ? ByteBuffer.wrap(bytes, at, count)
+              : ByteBuffer.allocateDirect(count).put(bytes, at, count).flip());
+      at += count;
+    }
+    return body;
   }
 
   @Test
