@@ -7,14 +7,20 @@ import java.util.concurrent.CompletableFuture;
 /**
  * A write-ahead log: a batch is durable before its append completes, and appends complete in order.
  *
- * <p>Life: {@link #recover} once, then appends, then {@link #close}. Positions are absolute byte
- * positions that grow forever; a trim gives the space below a position back. All methods but {@code
- * recover} and {@code close} are safe for any thread and never block.
+ * <p>Life: {@link #recover} once, then appends, then {@link #close}. Positions grow forever, with
+ * the bytes; what a difference of two means is the WAL's own affair. A trim gives the space below a
+ * position back. All methods but {@code recover} and {@code close} are safe for any thread and
+ * never block.
  */
 public interface WriteAheadLog extends AutoCloseable {
 
   /** Identifies what is stored, over all incarnations; known before {@link #recover} (P3). */
   UUID walId();
+
+  /** Whether what it holds is in the object store, where others can read it (P13). */
+  default boolean isInObjectStore() {
+    return false;
+  }
 
   /** Who writes. Known after {@link #recover}; fails before. */
   WriterIncarnation writer();

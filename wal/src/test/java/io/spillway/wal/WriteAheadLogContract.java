@@ -26,6 +26,11 @@ public abstract class WriteAheadLogContract {
   /** A clean stop. */
   protected abstract void close(WriteAheadLog wal);
 
+  /** Shows what the log before the last {@link #close} left, and opens the log. */
+  protected void recover(WriteAheadLog wal, WriteAheadLog.RecoveredFrameVisitor visitor) {
+    wal.recover(visitor);
+  }
+
   /** Payload bytes well below what the log can hold. */
   protected abstract int someBytes();
 
@@ -39,7 +44,7 @@ public abstract class WriteAheadLogContract {
 
     List<Recovered> frames = new ArrayList<>();
     WriteAheadLog again = open();
-    again.recover((position, batch) -> frames.add(new Recovered(position, copy(batch))));
+    recover(again, (position, batch) -> frames.add(new Recovered(position, copy(batch))));
     assertThat(frames).hasSize(1);
     assertThat(frames.get(0).position).isEqualTo(frame.position());
     assertThat(frames.get(0).batch).isEqualTo(sent);
@@ -73,7 +78,8 @@ public abstract class WriteAheadLogContract {
     close(wal);
     long[] next = new long[2];
     WriteAheadLog again = open();
-    again.recover(
+    recover(
+        again,
         (position, batch) ->
             assertThat(batch.baseOffset()).isEqualTo(next[batch.stream().partition()]++));
     assertThat(next).containsExactly(100, 100);
@@ -90,10 +96,6 @@ public abstract class WriteAheadLogContract {
     assertThat(await(wal.read(frame.position(), content.length)))
         .isEqualTo(ByteBuffer.wrap(content));
     close(wal);
-    WriteAheadLog again = recovered();
-    assertThat(await(again.read(frame.position(), content.length)))
-        .isEqualTo(ByteBuffer.wrap(content));
-    close(again);
   }
 
   @Test
@@ -196,36 +198,6 @@ public abstract class WriteAheadLogContract {
   }
 
   @Test
-  void recoveryBeginsAtTheTrimPosition() {
-    WriteAheadLog wal = recovered();
-    List<DurableFrame> frames = new ArrayList<>();
-    for (int i = 0; i < 20; i++) {
-      frames.add(await(append(wal, batch(STREAM, i, 3000), 1)));
-    }
-    close(wal);
-    WriteAheadLog again = open();
-    again.trim(frames.get(7).position());
-    List<Long> seen = new ArrayList<>();
-    again.recover((position, batch) -> seen.add(batch.baseOffset()));
-    assertThat(seen).first().isEqualTo(7L);
-    assertThat(seen).hasSize(13).isSorted();
-    close(again);
-  }
-
-  @Test
-  void everyOpeningIsANewIncarnationOfTheSameLog() {
-    WriteAheadLog wal = recovered();
-    WriterIncarnation first = wal.writer();
-    close(wal);
-    for (int i = 1; i < 4; i++) {
-      WriteAheadLog again = recovered();
-      assertThat(again.writer())
-          .isEqualTo(new WriterIncarnation(first.nodeId(), first.walId(), first.incarnation() + i));
-      close(again);
-    }
-  }
-
-  @Test
   void aClosedLogIsUnavailable() {
     WriteAheadLog wal = recovered();
     Reservation reservation = wal.reserve(10, false);
@@ -234,19 +206,6 @@ public abstract class WriteAheadLogContract {
     assertThatThrownBy(() -> await(append(wal, reservation, batch(STREAM, 0, 10), 1)))
         .hasRootCauseInstanceOf(WalException.Unavailable.class);
     close(wal);
-  }
-
-  @Test
-  void positionsGrowOverIncarnations() {
-    long last = -1;
-    for (int i = 0; i < 5; i++) {
-      WriteAheadLog wal = open();
-      long from = wal.recover((position, batch) -> {});
-      assertThat(from).isGreaterThan(last);
-      last = await(append(wal, batch(STREAM, i, 10), 1)).position();
-      assertThat(last).isGreaterThan(from);
-      close(wal);
-    }
   }
 
   protected final WriteAheadLog recovered() {

@@ -106,7 +106,7 @@ public final class FrameHeader {
    * @param framePosition that the frame must state
    * @return null when it does, else what is wrong, for a person
    */
-  static @Nullable String defect(
+  public static @Nullable String defect(
       ByteBuffer buffer,
       int at,
       int limit,
@@ -146,7 +146,8 @@ public final class FrameHeader {
     return null;
   }
 
-  static int payloadBytes(ByteBuffer buffer, int at) {
+  /** Bytes of payload that the frame at an index states. */
+  public static int payloadBytes(ByteBuffer buffer, int at) {
     return buffer.getInt(at + PAYLOAD_BYTES_AT);
   }
 
@@ -155,7 +156,7 @@ public final class FrameHeader {
   }
 
   /** The batch of a frame without defect; its payload is a slice of the buffer. */
-  static Batch batch(ByteBuffer buffer, int at) {
+  public static Batch batch(ByteBuffer buffer, int at) {
     UUID topicId =
         new UUID(buffer.getLong(at + TOPIC_ID_AT), buffer.getLong(at + TOPIC_ID_AT + Long.BYTES));
     return new Batch(

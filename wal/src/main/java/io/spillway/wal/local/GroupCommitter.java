@@ -7,6 +7,10 @@ import io.spillway.wal.DurableFrame;
 import io.spillway.wal.WalConfig;
 import io.spillway.wal.WalException;
 import io.spillway.wal.WriterIncarnation;
+import io.spillway.wal.commit.BlockPool;
+import io.spillway.wal.commit.FairQueue;
+import io.spillway.wal.commit.MemoryBlock;
+import io.spillway.wal.commit.PendingAppend;
 import io.spillway.wal.format.BlockHeader;
 import io.spillway.wal.format.FrameHeader;
 import io.spillway.wal.local.SegmentLog.Placement;
@@ -243,7 +247,7 @@ final class GroupCommitter {
     }
     int length = Math.toIntExact(Capacity.blockBytes(used));
     Placement place = segments.place(length);
-    LocalBlock block = new LocalBlock(pool, pool.acquire(length), place.position());
+    MemoryBlock block = new MemoryBlock(pool, pool.acquire(length), place.position());
     BlockHeader header = header(place, flags, frames.size(), length, used);
     BlockWrite write = new BlockWrite(block, frames, header);
     inFlight.addLast(write);
@@ -285,7 +289,7 @@ final class GroupCommitter {
   }
 
   /** The one copy of each batch. */
-  private void fill(LocalBlock block, List<PendingAppend> frames, BlockHeader header) {
+  private void fill(MemoryBlock block, List<PendingAppend> frames, BlockHeader header) {
     ByteBuffer buffer = block.buffer();
     int at = BlockHeader.BYTES;
     for (PendingAppend frame : frames) {
@@ -337,7 +341,7 @@ final class GroupCommitter {
   }
 
   private void tellDurable(BlockWrite write) {
-    LocalBlock block = write.block;
+    MemoryBlock block = write.block;
     for (PendingAppend frame : write.frames) {
       int size = frame.batch.sizeBytes();
       DurableFrame durable =
@@ -410,7 +414,7 @@ final class GroupCommitter {
 
   /** A block that the device has, or had. */
   private static final class BlockWrite {
-    private final LocalBlock block;
+    private final MemoryBlock block;
     private final List<PendingAppend> frames;
     private final long endPosition;
     private final long trimPosition;
@@ -420,7 +424,7 @@ final class GroupCommitter {
     /** Whether the owner has seen that it is finished. The owner's thread only. */
     private boolean seen;
 
-    BlockWrite(LocalBlock block, List<PendingAppend> frames, BlockHeader header) {
+    BlockWrite(MemoryBlock block, List<PendingAppend> frames, BlockHeader header) {
       this.block = block;
       this.frames = frames;
       this.endPosition = header.endPosition();

@@ -11,6 +11,8 @@ import io.spillway.wal.WalConfig;
 import io.spillway.wal.WalException;
 import io.spillway.wal.WriteAheadLog;
 import io.spillway.wal.WriterIncarnation;
+import io.spillway.wal.commit.BlockPool;
+import io.spillway.wal.commit.PendingAppend;
 import io.spillway.wal.device.AlignedMemory;
 import io.spillway.wal.device.FileWalDevice;
 import io.spillway.wal.device.ReadOnlyFiles;

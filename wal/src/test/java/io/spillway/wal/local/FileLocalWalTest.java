@@ -7,10 +7,10 @@ import io.spillway.runtime.SystemRandom;
 import io.spillway.runtime.SystemThreads;
 import io.spillway.runtime.Threads;
 import io.spillway.wal.PayloadVerifier;
+import io.spillway.wal.ReopenedLogContract;
 import io.spillway.wal.WalConfig;
 import io.spillway.wal.WalConfig.IoMode;
 import io.spillway.wal.WriteAheadLog;
-import io.spillway.wal.WriteAheadLogContract;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -20,7 +20,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.io.TempDir;
 
 /** On the file system, direct where it allows that. */
-class FileLocalWalTest extends WriteAheadLogContract {
+class FileLocalWalTest extends ReopenedLogContract {
 
   static final int SEGMENT_BYTES = 256 << 10;
 

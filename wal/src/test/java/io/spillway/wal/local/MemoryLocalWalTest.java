@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.runtime.SimulatedThreads;
 import io.spillway.wal.PayloadVerifier;
+import io.spillway.wal.ReopenedLogContract;
 import io.spillway.wal.WalConfig;
 import io.spillway.wal.WalConfig.IoMode;
 import io.spillway.wal.WriteAheadLog;
-import io.spillway.wal.WriteAheadLogContract;
 import io.spillway.wal.device.MemoryDisk;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,7 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 
 /** Under simulated threads, on a disk in memory. */
-class MemoryLocalWalTest extends WriteAheadLogContract {
+class MemoryLocalWalTest extends ReopenedLogContract {
 
   private final SimulatedThreads threads = new SimulatedThreads(3, 50_000);
   private final MemoryDisk disk = new MemoryDisk(3);

@@ -1,26 +1,29 @@
-package io.spillway.wal.local;
+package io.spillway.wal.commit;
 
 import io.spillway.wal.AppendListener;
 import io.spillway.wal.Batch;
 import io.spillway.wal.format.FrameHeader;
 
 /** A batch on its way into a block. Only the owner touches it after it was queued. */
-final class PendingAppend {
+public final class PendingAppend {
 
-  final Batch batch;
-  final long weightKey;
-  final AppendListener listener;
-  final long reservedBytes;
-  final int openBytes;
-  final int frameBytes;
+  public final Batch batch;
+  public final long weightKey;
+  public final AppendListener listener;
+  public final long reservedBytes;
+  public final int openBytes;
+  public final int frameBytes;
 
   /** Order of arrival at the owner. */
-  long arrival;
+  public long arrival;
 
   /** Where in its block the payload is. */
-  int payloadOffset;
+  public int payloadOffset;
 
-  PendingAppend(
+  /**
+   * @param openBytes of the payload, as {@link io.spillway.wal.PayloadVerifier} says
+   */
+  public PendingAppend(
       Batch batch, long weightKey, AppendListener listener, long reservedBytes, int openBytes) {
     this.batch = batch;
     this.weightKey = weightKey;

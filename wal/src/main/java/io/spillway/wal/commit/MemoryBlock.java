@@ -1,4 +1,4 @@
-package io.spillway.wal.local;
+package io.spillway.wal.commit;
 
 import io.spillway.wal.WalBlock;
 import io.spillway.wal.WalSlice;
@@ -6,8 +6,8 @@ import io.spillway.wal.device.AlignedMemory;
 import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** A block in memory with its count of holders; one per device write, never reused. */
-final class LocalBlock implements WalBlock {
+/** A block in memory with its count of holders; one per write, never reused. */
+public final class MemoryBlock implements WalBlock {
 
   private final BlockPool pool;
   private final AlignedMemory memory;
@@ -15,7 +15,7 @@ final class LocalBlock implements WalBlock {
   private final AtomicInteger holders = new AtomicInteger(1);
 
   /** The maker is the first holder. */
-  LocalBlock(BlockPool pool, AlignedMemory memory, long position) {
+  public MemoryBlock(BlockPool pool, AlignedMemory memory, long position) {
     this.pool = pool;
     this.memory = memory;
     this.position = position;
@@ -62,11 +62,12 @@ final class LocalBlock implements WalBlock {
   }
 
   /** For the maker, to fill. */
-  ByteBuffer buffer() {
+  public ByteBuffer buffer() {
     return memory.buffer();
   }
 
-  WalSlice slice(int offset, int lengthBytes) {
+  /** A part of the block; borrowed like any {@link WalSlice}. */
+  public WalSlice slice(int offset, int lengthBytes) {
     return new Slice(this, offset, lengthBytes);
   }
 
@@ -74,7 +75,7 @@ final class LocalBlock implements WalBlock {
     return new IllegalStateException("WAL block at position " + position + " was freed");
   }
 
-  private record Slice(LocalBlock owner, int offset, int lengthBytes) implements WalSlice {
+  private record Slice(MemoryBlock owner, int offset, int lengthBytes) implements WalSlice {
     @Override
     public ByteBuffer payload() {
       if (owner.holders.get() <= 0) {

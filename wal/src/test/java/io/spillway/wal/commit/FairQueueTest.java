@@ -1,4 +1,4 @@
-package io.spillway.wal.local;
+package io.spillway.wal.commit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package io.spillway.wal.local;
+package io.spillway.wal.commit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -42,7 +42,7 @@ class BlockPoolTest {
   @Test
   void releasingABlockTwiceIsAnErrorAndNotADoubleFree() {
     BlockPool pool = new BlockPool(true, 0);
-    LocalBlock block = new LocalBlock(pool, pool.acquire(1), 4096);
+    MemoryBlock block = new MemoryBlock(pool, pool.acquire(1), 4096);
     block.retain();
     block.release();
     block.release();

@@ -1,4 +1,4 @@
-package io.spillway.wal.local;
+package io.spillway.wal.commit;
 
 import io.spillway.wal.WalConfig;
 import io.spillway.wal.device.AlignedMemory;
@@ -12,7 +12,7 @@ import java.util.TreeMap;
  * after {@link #close} everything is, the last of it when the last holder lets go. Safe for any
  * thread.
  */
-final class BlockPool {
+public final class BlockPool {
 
   private static final int PAGE = WalConfig.ALIGNMENT_BYTES;
 
@@ -23,13 +23,13 @@ final class BlockPool {
   private long memoryBytes;
   private boolean closed;
 
-  BlockPool(boolean direct, long maxIdleBytes) {
+  public BlockPool(boolean direct, long maxIdleBytes) {
     this.direct = direct;
     this.maxIdleBytes = maxIdleBytes;
   }
 
   /** Memory of at least {@code bytes}, with anything in it. Give it back to {@link #release}. */
-  AlignedMemory acquire(int bytes) {
+  public AlignedMemory acquire(int bytes) {
     int size = sizeClass(bytes);
     synchronized (this) {
       ArrayDeque<AlignedMemory> free = idle.get(size);
@@ -46,7 +46,8 @@ final class BlockPool {
     return memory;
   }
 
-  void release(AlignedMemory memory) {
+  /** Takes back what {@link #acquire} gave. */
+  public void release(AlignedMemory memory) {
     synchronized (this) {
       if (!closed && idleBytes + memory.sizeBytes() <= maxIdleBytes) {
         idleBytes += memory.sizeBytes();
@@ -59,11 +60,12 @@ final class BlockPool {
   }
 
   /** Memory held by blocks, reads, and for reuse. */
-  synchronized long memoryBytes() {
+  public synchronized long memoryBytes() {
     return memoryBytes;
   }
 
-  synchronized void close() {
+  /** Frees what is idle; what is held is freed when it is released. */
+  public synchronized void close() {
     closed = true;
     for (ArrayDeque<AlignedMemory> free : idle.values()) {
       for (AlignedMemory memory : free) {

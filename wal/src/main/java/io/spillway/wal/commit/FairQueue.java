@@ -1,4 +1,4 @@
-package io.spillway.wal.local;
+package io.spillway.wal.commit;
 
 import io.spillway.wal.StreamId;
 import java.util.ArrayDeque;
@@ -18,7 +18,7 @@ import java.util.NoSuchElementException;
  *
  * <p>The owner's thread only. Bounded by what was reserved.
  */
-final class FairQueue {
+public final class FairQueue {
 
   /** What a turn is worth: about one produce batch of the larger sort. */
   static final int QUANTUM_BYTES = 64 << 10;
@@ -27,11 +27,13 @@ final class FairQueue {
   private final ArrayDeque<Client> turns = new ArrayDeque<>();
   private final Map<StreamId, StreamTail> streams = new HashMap<>();
 
-  boolean isEmpty() {
+  /** Whether nobody waits. */
+  public boolean isEmpty() {
     return turns.isEmpty();
   }
 
-  void add(PendingAppend append) {
+  /** Queues behind what waits of its client and its stream. */
+  public void add(PendingAppend append) {
     StreamTail tail = streams.get(append.batch.stream());
     if (tail == null) {
       tail = new StreamTail(clients.computeIfAbsent(append.weightKey, Client::new));
@@ -46,7 +48,7 @@ final class FairQueue {
   }
 
   /** The append whose turn it is; the next {@link #poll} takes it. */
-  PendingAppend peek() {
+  public PendingAppend peek() {
     while (true) {
       Client client = turns.peekFirst();
       if (client == null) {
@@ -66,7 +68,8 @@ final class FairQueue {
     }
   }
 
-  PendingAppend poll() {
+  /** Takes the append whose turn it is. */
+  public PendingAppend poll() {
     PendingAppend append = peek();
     Client client = turns.getFirst();
     client.appends.removeFirst();
@@ -83,7 +86,7 @@ final class FairQueue {
   }
 
   /** Takes everything, in order of arrival. */
-  List<PendingAppend> drain() {
+  public List<PendingAppend> drain() {
     List<PendingAppend> all = new ArrayList<>();
     turns.forEach(client -> all.addAll(client.appends));
     all.sort(Comparator.comparingLong(append -> append.arrival));
