@@ -67,8 +67,8 @@ public record WalConfig(
 
   /**
    * The defaults for a capacity: 64 MiB segments (smaller when the capacity is less than eight of
-   * them), 2 MiB blocks, a sixteenth of the capacity for internal topics, as much idle memory
-   * (at most 64 MiB: what an upload lets go at once; to fault it in anew costs more than to keep it).
+   * them), 2 MiB blocks, a sixteenth of the capacity for internal topics, as much idle memory (at
+   * most 64 MiB: what an upload lets go at once; to fault it in anew costs more than to keep it).
    */
   public static WalConfig of(Path directory, long capacityBytes) {
     long eighth = capacityBytes / 8 / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
