@@ -9,6 +9,7 @@ import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -184,6 +185,66 @@ class LauncherTest {
     Run run = finish(process);
     assertThat(run.exitCode).as(run.stderr).isZero();
     assertThat(run.stdout).contains("arg version").noneMatch(line -> line.contains("Archive"));
+  }
+
+  @Test
+  void runsInstalledWithoutSourcesAndReadOnly() throws Exception {
+    Path home = installed();
+    Path launcher = home.resolve("bin/spillway");
+    Map<String, String> newest =
+        Map.of("JAVA_HOME", jdk("25", false).toString(), "HOME", dir.resolve("none").toString());
+
+    Map<String, String> off = new HashMap<>(newest);
+    off.put("SPILLWAY_CDS", "off");
+    Run without = finish(start(launcher, dir, off, "serve"));
+    assertThat(without.exitCode).as(without.stderr).isZero();
+    assertThat(without.stdout.get(0)).isEqualTo("pid " + without.pid);
+    assertThat(without.stdout)
+        .containsSubsequence(
+            "arg -cp",
+            "arg "
+                + home.toRealPath().resolve("lib/spillway-broker-core-0.1.0.jar")
+                + ":"
+                + home.toRealPath().resolve("lib/a.jar"),
+            "arg io.spillway.main.Main",
+            "arg serve");
+
+    Map<String, String> make = new HashMap<>(newest);
+    make.put("SPILLWAY_CDS", "make");
+    Run making = finish(start(launcher, dir, make));
+    assertThat(making.exitCode).as(making.stderr).isZero();
+    assertThat(making.stdout).isEmpty();
+    try (Stream<Path> made = Files.list(home.resolve("class-data"))) {
+      assertThat(made).containsExactly(home.resolve("class-data/spillway.aot"));
+    }
+
+    Run with = finish(start(launcher, dir, newest, "serve"));
+    assertThat(with.stderr).isEmpty();
+    assertThat(with.stdout)
+        .contains("arg -XX:AOTCache=" + home.toRealPath().resolve("class-data/spillway.aot"));
+    assertThat(root.resolve("broker-core/target")).doesNotExist();
+  }
+
+  @Test
+  void saysWhatAnInstallationLacksOrACheckoutDoesNotNeed() throws Exception {
+    Path home = installed();
+    Files.delete(home.resolve("lib/spillway-broker-core-0.1.0.jar"));
+    Run broken = finish(start(home.resolve("bin/spillway"), dir, Map.of(), "serve"));
+    assertThat(broken.exitCode).isEqualTo(2);
+    assertThat(broken.stderr).contains("the installation is not whole");
+
+    Run checkout = run(Map.of("SPILLWAY_CDS", "make"), "version");
+    assertThat(checkout.exitCode).isEqualTo(2);
+    assertThat(checkout.stderr).contains("SPILLWAY_CDS=make is for an installation");
+  }
+
+  private Path installed() throws IOException {
+    Path home = Files.createDirectories(dir.resolve("opt/a spillway"));
+    script(home.resolve("bin/spillway"), Files.readString(module.resolve("bin/spillway")));
+    Files.createDirectories(home.resolve("lib"));
+    Files.writeString(home.resolve("lib/a.jar"), "jar");
+    Files.writeString(home.resolve("lib/spillway-broker-core-0.1.0.jar"), "jar");
+    return home;
   }
 
   private int builds() throws IOException {
