@@ -11,7 +11,7 @@ public sealed class ObjectStoreException extends RuntimeException {
     super(message, cause);
   }
 
-  /** There is no such object, or no such bucket: the message says which. Not retried. */
+  /** There is no such object, or no such upload. Not retried. */
   public static final class NotFound extends ObjectStoreException {
     @Serial private static final long serialVersionUID = 1L;
 
@@ -24,8 +24,22 @@ public sealed class ObjectStoreException extends RuntimeException {
   public static final class Unavailable extends ObjectStoreException {
     @Serial private static final long serialVersionUID = 1L;
 
+    private final boolean throttled;
+
     public Unavailable(String message, @Nullable Throwable cause) {
+      this(message, cause, false);
+    }
+
+    /**
+     * @param throttled the store asks for fewer requests (429, 503 SlowDown)
+     */
+    public Unavailable(String message, @Nullable Throwable cause, boolean throttled) {
       super(message, cause);
+      this.throttled = throttled;
+    }
+
+    public boolean throttled() {
+      return throttled;
     }
   }
 

@@ -1,8 +1,11 @@
 package io.spillway.object;
 
+import io.spillway.object.s3.S3Location;
+import io.spillway.object.s3.S3ObjectStore;
 import io.spillway.runtime.Threads;
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /** Opens the store that a URL names, the value of {@value #SETTING}. */
 public final class ObjectStores {
@@ -15,20 +18,28 @@ public final class ObjectStores {
   private ObjectStores() {}
 
   /**
-   * {@code file:DIR}, absolute or relative to the working directory. Blocks.
+   * {@code file:DIR}, absolute or relative to the working directory, or {@code s3://BUCKET/PREFIX}
+   * ({@link S3Location}). Blocks on the disk, never on a network.
    *
+   * @param credentials for {@code s3:}; empty: those that the URL or the process's surroundings say
    * @throws ObjectStoreException.Refused when the URL is not understood, or the store cannot be
    *     used: says which and what to do
    */
-  public static ObjectStore open(String url, Threads threads) {
+  public static ObjectStore open(
+      String url, Optional<StoreCredentials> credentials, Threads threads) {
     if (url.startsWith(FILE_SCHEME)) {
       return DirectoryObjectStore.open(directory(url), threads);
     }
-    if (url.startsWith("s3:")) {
-      throw new ObjectStoreException.Refused(
-          SETTING + "=" + url + ": S3 object stores come in a later release; use file:DIR", null);
+    if (url.startsWith(S3Location.SCHEME)) {
+      return S3ObjectStore.open(S3Location.parse(url), credentials, threads);
     }
-    throw new ObjectStoreException.Refused(SETTING + "=" + url + ": expected file:DIR", null);
+    throw new ObjectStoreException.Refused(
+        SETTING + "=" + url + ": expected file:DIR or s3://BUCKET/PREFIX", null);
+  }
+
+  /** A store that needs no keys of the settings'. */
+  public static ObjectStore open(String url, Threads threads) {
+    return open(url, Optional.empty(), threads);
   }
 
   /** The directory of a {@code file:} URL. */
