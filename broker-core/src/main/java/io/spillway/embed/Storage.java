@@ -127,6 +127,7 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
         storage.uploadIntervalMs(),
         defaults.walFillUploadPercent(),
         budgets.uploadBufferBytes(),
+        defaults.minPartBytes(),
         defaults.objectBlockBytes(),
         budgets.tailCacheBytes(),
         budgets.blockCacheBytes(),

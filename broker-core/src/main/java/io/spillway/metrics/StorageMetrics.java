@@ -23,6 +23,14 @@ public final class StorageMetrics implements MetricsSource {
         "spillway_wal_used_bytes",
         "What is in the write-ahead log; at capacity producers are refused",
         stats.walUsedBytes());
+    sink.counter(
+        "spillway_wal_damaged_batches",
+        "Batches lost since start: the WAL had other bytes than were written",
+        stats.damagedBatches());
+    sink.gauge(
+        "spillway_wal_unreadable_streams",
+        "Streams not uploaded now: the WAL cannot be read where their next batch is",
+        stats.unreadableStreams());
     sink.counter("spillway_wal_recovered_frames", "Replayed at start", stats.recoveredFrames());
     sink.gauge(
         "spillway_unuploaded_bytes",

@@ -104,6 +104,10 @@ final class ClaimedStream implements StreamHandle {
 
   private CompletableFuture<FetchedData> fetch(
       long offset, long endOffset, int maxBytes, int looks) {
+    StreamException.Fenced gone = log.lost();
+    if (gone != null) {
+      return CompletableFuture.failedFuture(gone);
+    }
     long end = Math.min(endOffset, log.highWatermark());
     if (offset < log.logStartOffset() || offset > log.highWatermark()) {
       return CompletableFuture.failedFuture(
@@ -143,13 +147,24 @@ final class ClaimedStream implements StreamHandle {
                 reads.add(engine.wal().read(frame.position(), frame.sizeBytes()));
               }
               return CompletableFuture.allOf(reads.toArray(CompletableFuture[]::new))
-                  .whenComplete((done, failure) -> engine.readBudget().give(bytes))
-                  .thenApply(
-                      done ->
-                          MemoryData.of(
-                              reads.stream().map(CompletableFuture::join).toList(),
-                              frames.get(frames.size() - 1).endOffset()));
+                  .handle(
+                      (done, failure) -> {
+                        engine.readBudget().give(bytes);
+                        return upToDamage(frames, reads);
+                      });
             });
+  }
+
+  /** The batches before the first that cannot be read; its failure when it is the first of all. */
+  private static FetchedData upToDamage(
+      List<WalFrame> frames, List<CompletableFuture<ByteBuffer>> reads) {
+    int intact = 1;
+    while (intact < reads.size() && !reads.get(intact).isCompletedExceptionally()) {
+      intact++;
+    }
+    return MemoryData.of(
+        reads.subList(0, intact).stream().map(CompletableFuture::join).toList(),
+        frames.get(intact - 1).endOffset());
   }
 
   /**
@@ -184,6 +199,10 @@ final class ClaimedStream implements StreamHandle {
   }
 
   private RuntimeException readFailure(Throwable cause) {
+    StreamException.Fenced gone = log.lost();
+    if (gone != null) {
+      return gone;
+    }
     if (cause instanceof StreamException known) {
       return known;
     }

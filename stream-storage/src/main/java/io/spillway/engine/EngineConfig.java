@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
  * @param uploadIntervalMs or when the oldest has waited as long
  * @param walFillUploadPercent or when the WAL is as full
  * @param uploadBufferBytes memory that uploads may hold
+ * @param minPartBytes of a multipart object but its last part: what the store takes, S3 5 MiB
  * @param objectBlockBytes of a block in an object: what one read gets at least, under one CRC
  * @param tailCacheBytes memory for the newest WAL blocks: tail reads and uploads
  * @param blockCacheBytes memory for blocks of objects: catch-up reads
@@ -28,6 +29,7 @@ public record EngineConfig(
     long uploadIntervalMs,
     int walFillUploadPercent,
     long uploadBufferBytes,
+    int minPartBytes,
     int objectBlockBytes,
     long tailCacheBytes,
     long blockCacheBytes,
@@ -49,6 +51,7 @@ public record EngineConfig(
         "walFillUploadPercent",
         walFillUploadPercent);
     require(uploadBufferBytes > 0, "uploadBufferBytes", uploadBufferBytes);
+    require(minPartBytes > 0, "minPartBytes", minPartBytes);
     require(objectBlockBytes > 0, "objectBlockBytes", objectBlockBytes);
     require(tailCacheBytes >= 0, "tailCacheBytes", tailCacheBytes);
     require(blockCacheBytes >= 0, "blockCacheBytes", blockCacheBytes);
@@ -67,6 +70,7 @@ public record EngineConfig(
         TimeUnit.MINUTES.toMillis(1),
         50,
         128 * MIB,
+        (int) (5 * MIB),
         ObjectWriter.DEFAULT_BLOCK_BYTES,
         128 * MIB,
         64 * MIB,
@@ -85,6 +89,7 @@ public record EngineConfig(
         intervalMs,
         walFillUploadPercent,
         uploadBufferBytes,
+        minPartBytes,
         objectBlockBytes,
         tailCacheBytes,
         blockCacheBytes,
@@ -103,6 +108,7 @@ public record EngineConfig(
         uploadIntervalMs,
         walFillUploadPercent,
         uploadBufferBytes,
+        minPartBytes,
         objectBlockBytes,
         tailBytes,
         blockBytes,
@@ -121,6 +127,7 @@ public record EngineConfig(
         uploadIntervalMs,
         walFillUploadPercent,
         uploadBufferBytes,
+        minPartBytes,
         objectBlockBytes,
         tailCacheBytes,
         blockCacheBytes,

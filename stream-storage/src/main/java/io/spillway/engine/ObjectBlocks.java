@@ -101,7 +101,8 @@ final class ObjectBlocks {
    * The bytes of blocks {@code first} to {@code last} of a range, both included. If the first that
    * is missing has to be fetched, as many blocks behind it come along as the window allows.
    *
-   * @return one buffer per block; shared, so not to be written to, nor moved in
+   * @return one buffer per block; shared, so not to be written to, nor moved in. Blocks fail one by
+   *     one: a damaged one leaves its neighbours readable
    */
   Blocks read(String objectKey, List<Block> of, int first, int last, int windowBytes) {
     List<CompletableFuture<ByteBuffer>> wanted = new ArrayList<>(last - first + 1);
@@ -117,13 +118,17 @@ final class ObjectBlocks {
       CompletableFuture<ByteBuffer> coming = comingBlocks.get(key);
       wanted.add(coming != null ? coming : fetchRun(objectKey, of, i, last, windowBytes));
     }
-    CompletableFuture<List<ByteBuffer>> all =
-        CompletableFuture.allOf(wanted.toArray(CompletableFuture[]::new))
-            .thenApply(done -> wanted.stream().map(CompletableFuture::join).toList());
-    return new Blocks(all, allCached);
+    return new Blocks(wanted, allCached);
   }
 
-  record Blocks(CompletableFuture<List<ByteBuffer>> bytes, boolean cached) {}
+  record Blocks(List<CompletableFuture<ByteBuffer>> bytes, boolean cached) {
+
+    /** Completes when each has come or failed. */
+    CompletableFuture<List<CompletableFuture<ByteBuffer>>> settled() {
+      return CompletableFuture.allOf(bytes.toArray(CompletableFuture[]::new))
+          .handle((done, failure) -> bytes);
+    }
+  }
 
   /** Fetches block {@code first} and those behind it in one request; returns the first. */
   private CompletableFuture<ByteBuffer> fetchRun(

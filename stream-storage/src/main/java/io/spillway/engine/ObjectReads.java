@@ -279,11 +279,15 @@ final class ObjectReads {
       ObjectBlocks.Blocks read =
           blocks.read(extent.objectKey(), all, from, to, Math.max(windowBytes, 1));
       allCached &= read.cached();
-      return read.bytes()
+      return read.settled()
           .thenApply(
               found -> {
                 for (int i = from; i <= to; i++) {
-                  if (!take(all.get(i).batches(), found.get(i - from))) {
+                  CompletableFuture<ByteBuffer> block = found.get(i - from);
+                  if (block.isCompletedExceptionally() && !buffers.isEmpty()) {
+                    return false; // what comes before it is served; the next fetch meets it
+                  }
+                  if (!take(all.get(i).batches(), block.join())) {
                     return false;
                   }
                 }

@@ -16,6 +16,7 @@ import io.spillway.catalog.StreamCatalog;
 import io.spillway.catalog.StreamCatalog.Phase;
 import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.catalog.StreamCatalog.Verdict;
+import io.spillway.catalog.StreamCatalog.WalPhase;
 import io.spillway.catalog.StreamCatalog.WalState;
 import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStore;
@@ -45,6 +46,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -85,6 +87,9 @@ public final class StorageEngine implements StreamStore {
       new ConcurrentHashMap<>();
   private final AtomicBoolean catalogFailed = new AtomicBoolean();
   private final AtomicBoolean stopping = new AtomicBoolean();
+  private final AtomicReference<WalException.@Nullable Fenced> fenced = new AtomicReference<>();
+  private volatile boolean walOpened;
+  private volatile boolean sealing;
   private volatile boolean closed;
   private volatile boolean walSealed;
   private volatile long recoveredFrames;
@@ -115,9 +120,11 @@ public final class StorageEngine implements StreamStore {
             TimeUnit.MILLISECONDS.toNanos(config.uploadIntervalMs()),
             config.walFillUploadPercent(),
             config.uploadBufferBytes(),
+            config.minPartBytes(),
             config.objectBlockBytes());
     this.uploads =
-        new UploadPipeline(limits, wal, catalog, store, threads, scheduler, random, faults);
+        new UploadPipeline(
+            limits, wal, catalog, store, threads, scheduler, random, faults, this::checkFence);
     this.blocks =
         new ObjectBlocks(
             store,
@@ -180,6 +187,7 @@ public final class StorageEngine implements StreamStore {
                     .thenCompose(
                         verdict -> {
                           requireApplied("opening WAL " + wal.writer(), verdict);
+                          walOpened = true;
                           return recovery.logs().isEmpty() ? done() : uploads.flush();
                         })
                     .thenCompose(uploaded -> closeRecovered(recovery)))
@@ -245,6 +253,10 @@ public final class StorageEngine implements StreamStore {
       StreamId id, int leaderEpoch, long metadataOffset, CheckpointSource checkpoints) {
     if (stopping.get()) {
       return CompletableFuture.failedFuture(new StreamException.Closed("storage is stopping"));
+    }
+    StreamLog known = logs.get(id);
+    if (known != null && known.lost() != null) {
+      logs.remove(id, known); // what it knows of the stream is another owner's past
     }
     StreamLog before = logs.get(id);
     ClaimedStream owner = before == null ? null : before.owner();
@@ -427,6 +439,10 @@ public final class StorageEngine implements StreamStore {
 
   @Override
   public Reservation reserve(int bytes, boolean internal) {
+    WalException.Fenced fence = fenced.get();
+    if (fence != null) {
+      throw fence;
+    }
     if (stopping.get()) {
       throw new WalException.Unavailable("storage is stopping");
     }
@@ -464,6 +480,8 @@ public final class StorageEngine implements StreamStore {
         uploads.uploadedObjects(),
         deleter.deletedObjects(),
         recoveredFrames,
+        uploads.damagedBatches(),
+        uploads.unreadableStreams(),
         store.reachable());
   }
 
@@ -531,15 +549,18 @@ public final class StorageEngine implements StreamStore {
         .thenCompose(closedAll -> uploads.release())
         .thenCompose(
             released ->
-                uploads.pendingBytes() > 0
-                    ? CompletableFuture.completedFuture(false)
-                    : submit(new SealWal(commandId(), wal.writer()))
-                        .thenApply(
-                            verdict -> {
-                              requireApplied("sealing WAL " + wal.writer(), verdict);
-                              walSealed = true;
-                              return true;
-                            }));
+                uploads.pendingBytes() > 0 ? CompletableFuture.completedFuture(false) : seal());
+  }
+
+  private CompletableFuture<Boolean> seal() {
+    sealing = true;
+    return submit(new SealWal(commandId(), wal.writer()))
+        .thenApply(
+            verdict -> {
+              requireApplied("sealing WAL " + wal.writer(), verdict);
+              walSealed = true;
+              return true;
+            });
   }
 
   /**
@@ -568,10 +589,42 @@ public final class StorageEngine implements StreamStore {
         .submit(command)
         .whenComplete(
             (verdict, failure) -> {
-              if (failure != null && !closed && catalogFailed.compareAndSet(false, true)) {
+              if (failure == null) {
+                checkFence();
+              } else if (!closed && catalogFailed.compareAndSet(false, true)) {
                 faults.onFault("catalog", Failures.cause(failure));
               }
             });
+  }
+
+  /**
+   * P14: once the catalog says that this WAL has ended, or is another incarnation's, nothing that
+   * is in it alone can ever be committed. From then on nothing is acknowledged, accepted or served
+   * (G3, G4); the process has to begin anew.
+   */
+  private void checkFence() {
+    if (!walOpened || sealing || closed || fenced.get() != null) {
+      return;
+    }
+    for (WalState known : catalog.wals()) {
+      if (known.writer().walId().equals(wal.walId())
+          && (known.phase() != WalPhase.OPEN || !known.writer().equals(wal.writer()))) {
+        fence(
+            new WalException.Fenced(
+                "writer %s is fenced: the catalog has its WAL as %s of %s"
+                    .formatted(wal.writer(), known.phase(), known.writer())));
+      }
+    }
+  }
+
+  private void fence(WalException.Fenced reason) {
+    if (fenced.compareAndSet(null, reason)) {
+      String why = String.valueOf(reason.getMessage());
+      LOG.error("[wal={}] {}", wal.walId(), why);
+      logs.values().forEach(log -> uploads.onDropped(log, log.onLost(why)));
+      uploads.fail(reason);
+      faults.onFault("WAL " + wal.walId(), reason);
+    }
   }
 
   private <T> CompletableFuture<T> onScheduler(Supplier<T> step) {

@@ -45,7 +45,7 @@ final class StreamLog implements UploadSource {
   private long nextOffset;
   private long pendingBytes;
   private boolean closedToAppends = true;
-  private boolean lost;
+  private volatile StreamException.@Nullable Fenced lost;
   private @Nullable WalException failure;
   private volatile @Nullable ClaimedStream owner;
   private volatile long logStartOffset;
@@ -118,7 +118,10 @@ final class StreamLog implements UploadSource {
   synchronized CompletableFuture<Void> whenQuiet() {
     CompletableFuture<Void> quiet = new CompletableFuture<>();
     WalException failed = failure;
-    if (failed != null) {
+    StreamException.Fenced gone = lost;
+    if (gone != null) {
+      quiet.completeExceptionally(gone);
+    } else if (failed != null) {
       quiet.completeExceptionally(walFailed(failed));
     } else if (nextOffset == highWatermark) {
       quiet.complete(null);
@@ -147,6 +150,10 @@ final class StreamLog implements UploadSource {
   }
 
   private synchronized @Nullable RuntimeException accept(ClaimedStream by, Batch batch) {
+    StreamException.Fenced gone = lost;
+    if (gone != null) {
+      return gone;
+    }
     if (closedToAppends || owner != by) {
       return new StreamException.Fenced(
           "stream %s was given up in epoch %d".formatted(id, by.leaderEpoch()));
@@ -162,11 +169,11 @@ final class StreamLog implements UploadSource {
 
   private void onDurable(Batch batch, DurableFrame frame, StreamHandle.Listener listener) {
     tail.add(frame.slice().block());
-    boolean wanted;
+    StreamException.Fenced gone;
     List<CompletableFuture<Void>> quiet = List.of();
     synchronized (this) {
-      wanted = !lost;
-      if (wanted) {
+      gone = lost;
+      if (gone == null) {
         frames.add(
             batch.baseOffset(),
             batch.endOffset(),
@@ -177,16 +184,19 @@ final class StreamLog implements UploadSource {
             frame.slice());
         pendingBytes += frame.sizeBytes();
         dropForgettable();
+        highWatermark = batch.endOffset();
       }
-      highWatermark = batch.endOffset();
       if (nextOffset == highWatermark && !quietWaiters.isEmpty()) {
         quiet = List.copyOf(quietWaiters);
         quietWaiters.clear();
       }
     }
-    if (wanted) {
-      uploads.onDurable(this, frame.sizeBytes(), frame.position());
+    if (gone != null) {
+      // G4: it lies in the WAL, but no commit of it will ever be in force.
+      listener.onFailure(batch, new WalException.Fenced(String.valueOf(gone.getMessage())));
+      return;
     }
+    uploads.onDurable(this, frame.sizeBytes(), frame.position());
     listener.onDurable(batch);
     quiet.forEach(waiter -> waiter.complete(null));
   }
@@ -377,13 +387,31 @@ final class StreamLog implements UploadSource {
   }
 
   @Override
-  public synchronized long onLost(String reason) {
-    lost = true;
-    closedToAppends = true;
-    long released = pendingBytes;
-    pendingBytes = 0;
-    frames.dropFirst(frames.count());
+  public long onLost(String reason) {
+    List<CompletableFuture<Void>> quiet;
+    StreamException.Fenced gone =
+        new StreamException.Fenced(
+            "stream %s is no longer this broker's: %s".formatted(id, reason));
+    long released;
+    synchronized (this) {
+      if (lost != null) {
+        return 0;
+      }
+      lost = gone;
+      closedToAppends = true;
+      released = pendingBytes;
+      pendingBytes = 0;
+      frames.dropFirst(frames.count());
+      quiet = List.copyOf(quietWaiters);
+      quietWaiters.clear();
+    }
+    quiet.forEach(waiter -> waiter.completeExceptionally(gone));
     return released;
+  }
+
+  /** Why neither appends nor reads are answered any more, or null: this broker is fenced (G3). */
+  StreamException.@Nullable Fenced lost() {
+    return lost;
   }
 
   /** An append on its way: one per batch, told on the WAL's thread. */

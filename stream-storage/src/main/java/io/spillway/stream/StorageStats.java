@@ -17,6 +17,10 @@ import java.util.Map;
  * @param uploadedObjects since start
  * @param deletedObjects since start
  * @param recoveredFrames WAL frames replayed at start
+ * @param damagedBatches since start: batches whose bytes in the WAL were not those written, which
+ *     objects now cover as lost
+ * @param unreadableStreams that cannot be uploaded now, since the WAL cannot be read where their
+ *     next batch is
  * @param storeReachable whether the last request to the bucket worked
  */
 public record StorageStats(
@@ -32,4 +36,6 @@ public record StorageStats(
     long uploadedObjects,
     long deletedObjects,
     long recoveredFrames,
+    long damagedBatches,
+    int unreadableStreams,
     boolean storeReachable) {}

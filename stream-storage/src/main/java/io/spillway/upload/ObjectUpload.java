@@ -9,7 +9,6 @@ import io.spillway.object.ObjectStore.Multipart;
 import io.spillway.runtime.Scheduler;
 import io.spillway.stream.StreamException;
 import io.spillway.wal.WalBlock;
-import io.spillway.wal.WalException;
 import io.spillway.wal.WalSlice;
 import io.spillway.wal.WriteAheadLog;
 import java.nio.ByteBuffer;
@@ -21,6 +20,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Builds one data object and stores it: takes batches out of memory where they still are, out of
@@ -29,8 +30,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class ObjectUpload {
 
+  private static final Logger LOG = LoggerFactory.getLogger(ObjectUpload.class);
+
   private static final long READ_BYTES = 4 * 1024 * 1024;
   private static final int READ_FRAMES = 4096;
+
+  /** Of the damaged batches in one object, so many are logged one by one. */
+  private static final int MAX_NAMED = 5;
 
   /** Smaller payloads are copied together: cheaper than holding a block for each. */
   private static final int COPY_BELOW_BYTES = 4096;
@@ -53,7 +59,9 @@ final class ObjectUpload {
   private int partsSent;
   private @Nullable Multipart multipart;
   private boolean sending;
-  private boolean reading;
+  private @Nullable FrameReadBack reading;
+  private int damagedBatches;
+  private final List<Unreadable> unreadable = new ArrayList<>();
   private ObjectWriter.@Nullable Finished finished;
 
   ObjectUpload(
@@ -83,23 +91,14 @@ final class ObjectUpload {
    *
    * @param extents one per stream; may end earlier than planned, and leave out streams that are
    *     gone; empty when nothing was left, and then nothing was stored
+   * @param damagedBatches that the object covers as lost
+   * @param unreadable streams whose extent ends early, since the WAL cannot give back what follows
    */
-  record Uploaded(ObjectRef object, List<Extent> extents) {}
+  record Uploaded(
+      ObjectRef object, List<Extent> extents, int damagedBatches, List<Unreadable> unreadable) {}
 
-  /** The WAL could not give a stream's batches back. */
-  static final class Unreadable extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-    private final transient UploadSource source;
-
-    Unreadable(UploadSource source, Throwable cause) {
-      super("stream " + source.id(), cause);
-      this.source = source;
-    }
-
-    UploadSource source() {
-      return source;
-    }
-  }
+  /** The WAL could not give back this stream's batch at this offset now. */
+  record Unreadable(UploadSource source, long offset, Throwable cause) {}
 
   /** Starts. Completes on the scheduler. */
   CompletableFuture<Uploaded> run() {
@@ -109,7 +108,7 @@ final class ObjectUpload {
 
   private void pump() {
     // A part that was sent pumps as well: not while frames are being read, or they come twice.
-    while (!result.isDone() && !reading) {
+    while (!result.isDone() && reading == null) {
       if (inParts && part.sizeBytes > limits.partBytes()) {
         if (sending) {
           return;
@@ -148,6 +147,9 @@ final class ObjectUpload {
     } else {
       ObjectWriter.Finished written = writer.finish(key);
       finished = written;
+      if (damagedBatches > MAX_NAMED) {
+        LOG.error("[wal={}] {} damaged batches in all in {}", wal.walId(), damagedBatches, key);
+      }
       part.add(written.tail());
     }
   }
@@ -166,40 +168,62 @@ final class ObjectUpload {
       }
       return true;
     }
-    reading = true;
-    List<CompletableFuture<ByteBuffer>> reads = new ArrayList<>(frames.size());
-    for (WalFrame frame : frames) {
-      reads.add(
-          frame.slice() == null
-              ? wal.read(frame.position(), frame.sizeBytes())
-              : CompletableFuture.completedFuture(ByteBuffer.allocate(0)));
-    }
-    CompletableFuture.allOf(reads.toArray(CompletableFuture[]::new))
-        .whenComplete(
-            (all, failure) -> scheduler.execute(() -> onFramesRead(from, frames, reads, failure)));
+    FrameReadBack readBack = new FrameReadBack(wal, scheduler, frames);
+    reading = readBack;
+    readBack.run().thenAccept(outcomes -> onFramesRead(from, frames, outcomes));
     return false;
   }
 
   private void onFramesRead(
-      UploadPlan.Range from,
-      List<WalFrame> frames,
-      List<CompletableFuture<ByteBuffer>> reads,
-      @Nullable Throwable failure) {
-    reading = false;
-    if (failure != null) {
-      frames.forEach(WalFrame::release);
-      Throwable cause = Failures.cause(failure);
-      fail(cause instanceof WalException.Corrupt ? new Unreadable(from.source(), cause) : cause);
-      return;
-    }
+      UploadPlan.Range from, List<WalFrame> frames, List<FrameReadBack.Outcome> outcomes) {
+    reading = null;
     if (result.isDone()) {
       frames.forEach(WalFrame::release);
       return;
     }
     for (int i = 0; i < frames.size(); i++) {
-      append(from, frames.get(i), reads.get(i).join());
+      WalFrame frame = frames.get(i);
+      FrameReadBack.Outcome outcome = outcomes.get(i);
+      if (outcome instanceof FrameReadBack.Outcome.Intact intact) {
+        append(from, frame, intact.payload());
+      } else if (outcome instanceof FrameReadBack.Outcome.Damaged damaged) {
+        appendDamaged(from, frame, damaged);
+      } else if (outcome instanceof FrameReadBack.Outcome.Unreadable failed) {
+        unreadable.add(new Unreadable(from.source(), frame.baseOffset(), failed.cause()));
+        frames.subList(i, frames.size()).forEach(WalFrame::release);
+        range = null; // the extent ends here
+        break;
+      }
     }
     pump();
+  }
+
+  /** The data is gone; what is left to do is to say so, to everybody who will ask for it. */
+  private void appendDamaged(
+      UploadPlan.Range from, WalFrame frame, FrameReadBack.Outcome.Damaged damaged) {
+    if (damagedBatches < MAX_NAMED) {
+      LOG.error(
+          "[stream={} wal={}] offsets [{}, {}) are lost: their batch is damaged in the WAL at position {}, the same after {} reads: {}. Reads of them answer an error, everything else is served. Consumers have to seek beyond them, or delete the records below {}; check the WAL's medium",
+          from.source().id(),
+          wal.walId(),
+          frame.baseOffset(),
+          frame.endOffset(),
+          frame.position(),
+          FrameReadBack.ATTEMPTS,
+          damaged.cause().getMessage(),
+          frame.endOffset());
+    }
+    ByteBuffer standIn = ByteBuffer.allocate(frame.sizeBytes());
+    writer.appendDamaged(
+        from.source().id(),
+        frame.baseOffset(),
+        frame.endOffset(),
+        frame.maxTimestampMs(),
+        frame.flags(),
+        standIn);
+    nextOffset = frame.endOffset();
+    part.add(standIn);
+    damagedBatches++;
   }
 
   private void append(UploadPlan.Range from, WalFrame frame, @Nullable ByteBuffer read) {
@@ -269,7 +293,9 @@ final class ObjectUpload {
     Uploaded uploaded =
         new Uploaded(
             new ObjectRef(key, birth, written.objectBytes(), written.indexPosition()),
-            written.extents());
+            written.extents(),
+            damagedBatches,
+            List.copyOf(unreadable));
     if (written.extents().isEmpty()) {
       result.complete(uploaded);
       return;
@@ -328,6 +354,10 @@ final class ObjectUpload {
   /** Ends it from outside; memory goes back as soon as no request reads it. */
   void abandon() {
     fail(new StreamException.Closed("upload of " + key + " abandoned"));
+    FrameReadBack waiting = reading;
+    if (waiting != null) {
+      waiting.abandon();
+    }
   }
 
   /** Buffers in the order of the object, and the blocks that stay in memory for them. */

@@ -5,10 +5,16 @@ package io.spillway.upload;
  * @param intervalNanos or when the oldest has waited as long
  * @param walFillPercent or when the WAL is as full
  * @param bufferBytes memory an upload may hold
+ * @param minPartBytes the store takes no smaller part of an object but the last
  * @param blockBytes of a block in an object
  */
 public record UploadLimits(
-    long triggerBytes, long intervalNanos, int walFillPercent, long bufferBytes, int blockBytes) {
+    long triggerBytes,
+    long intervalNanos,
+    int walFillPercent,
+    long bufferBytes,
+    int minPartBytes,
+    int blockBytes) {
 
   private static final long MIB = 1024 * 1024;
 
@@ -20,12 +26,9 @@ public record UploadLimits(
 
   private static final long MAX_PART_BYTES = 64 * MIB;
 
-  /** S3 takes no smaller part but the last. */
-  private static final long MIN_PART_BYTES = 5 * MIB;
-
   /** Two parts are in memory at a time: one on its way, one being filled. */
   long partBytes() {
-    return Math.max(MIN_PART_BYTES, Math.min(MAX_PART_BYTES, bufferBytes / 2));
+    return Math.max(minPartBytes, Math.min(MAX_PART_BYTES, bufferBytes / 2));
   }
 
   long maxObjectBytes() {

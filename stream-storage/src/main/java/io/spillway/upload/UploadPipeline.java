@@ -29,6 +29,7 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -53,6 +54,9 @@ public final class UploadPipeline implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(UploadPipeline.class);
 
+  /** When to look again for batches that the WAL could not give back. */
+  private static final long UNREADABLE_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(10);
+
   /** An upload for want of room has to free at least one of so many parts of the WAL. */
   private static final int MIN_RELEASE_SHARE = 16;
 
@@ -64,6 +68,7 @@ public final class UploadPipeline implements AutoCloseable {
   private final Scheduler scheduler;
   private final RandomSource random;
   private final FaultHandler faults;
+  private final Runnable afterVerdict;
   private final Retrier retrier;
 
   private final Set<UploadSource> dirty = ConcurrentHashMap.newKeySet();
@@ -73,6 +78,7 @@ public final class UploadPipeline implements AutoCloseable {
   private final AtomicBoolean aging = new AtomicBoolean();
   private final AtomicLong uploadedBytes = new AtomicLong();
   private final AtomicLong uploadedObjects = new AtomicLong();
+  private final AtomicLong damagedBatches = new AtomicLong();
   private volatile long newestPosition;
   private volatile long agingSinceNanos;
   private volatile long cutSinceNanos;
@@ -80,7 +86,8 @@ public final class UploadPipeline implements AutoCloseable {
 
   // Confined to the scheduler.
   private final Map<UploadSource, Long> targets = new HashMap<>();
-  private final Set<UploadSource> unreadable = new HashSet<>();
+  private final Set<UploadSource> unreadable = ConcurrentHashMap.newKeySet();
+  private final Set<UploadSource> named = new HashSet<>();
   private final Map<StreamId, StateAt> laterCheckpoints = new HashMap<>();
   private List<CompletableFuture<Void>> nextWaiters = new ArrayList<>();
   private List<CompletableFuture<Void>> cutWaiters = new ArrayList<>();
@@ -91,8 +98,11 @@ public final class UploadPipeline implements AutoCloseable {
   private long trimPosition;
   private int failures;
   private boolean overdue;
-  private boolean closed;
+  private volatile boolean closed;
 
+  /**
+   * @param afterVerdict looks whether this WAL may still be written, whenever the catalog has moved
+   */
   public UploadPipeline(
       UploadLimits limits,
       WriteAheadLog wal,
@@ -101,7 +111,8 @@ public final class UploadPipeline implements AutoCloseable {
       Threads threads,
       Scheduler scheduler,
       RandomSource random,
-      FaultHandler faults) {
+      FaultHandler faults,
+      Runnable afterVerdict) {
     this.limits = limits;
     this.wal = wal;
     this.catalog = catalog;
@@ -110,6 +121,7 @@ public final class UploadPipeline implements AutoCloseable {
     this.scheduler = scheduler;
     this.random = random;
     this.faults = faults;
+    this.afterVerdict = afterVerdict;
     this.retrier = new Retrier(scheduler, threads.clock(), random);
   }
 
@@ -142,6 +154,7 @@ public final class UploadPipeline implements AutoCloseable {
   public void onDropped(UploadSource source, long bytes) {
     pendingBytes.addAndGet(-bytes);
     dirty.remove(source);
+    unreadable.remove(source);
   }
 
   /** Uploads what is durable now; completes on the scheduler, when the catalog has all of it. */
@@ -230,9 +243,25 @@ public final class UploadPipeline implements AutoCloseable {
     return uploadedObjects.get();
   }
 
+  /** Batches that objects cover as lost, since the WAL had other bytes than were written. */
+  public long damagedBatches() {
+    return damagedBatches.get();
+  }
+
+  /** Streams that wait for the WAL to be readable where their next batch is. */
+  public int unreadableStreams() {
+    return unreadable.size();
+  }
+
   /** P21: the birth of the object under construction; MAX_VALUE without one. Scheduler only. */
   public long buildingBirth() {
     return buildingBirth;
+  }
+
+  /** Stops for good: nothing that waits can ever be committed. Waiters fail with the reason. */
+  public void fail(RuntimeException reason) {
+    closed = true;
+    scheduler.execute(() -> stop(reason));
   }
 
   /** Stops where it is; what waits stays in the WAL. Waiters fail. */
@@ -271,7 +300,7 @@ public final class UploadPipeline implements AutoCloseable {
     if (closed || cutting) {
       return;
     }
-    long pending = pendingBytes.get();
+    long pending = pendingBytes.get() - unreadableBytes();
     boolean full = isWalFillingUp();
     if (!nextWaiters.isEmpty()
         || pending >= limits.triggerBytes()
@@ -280,6 +309,11 @@ public final class UploadPipeline implements AutoCloseable {
     } else if (full) {
       release(); // held by streams that are deleted
     }
+  }
+
+  /** These wait for their own next try, and are no reason for an upload. */
+  private long unreadableBytes() {
+    return unreadable.stream().mapToLong(UploadSource::pendingBytes).sum();
   }
 
   /** Whether the WAL is short of room and an upload would give back a share worth it. */
@@ -359,6 +393,7 @@ public final class UploadPipeline implements AutoCloseable {
       onStoreFailure(Failures.cause(failure));
       return;
     }
+    uploaded.unreadable().forEach(this::onUnreadable);
     if (uploaded.extents().isEmpty()) {
       planned.forEach(range -> resync(range.source()));
       planned.forEach(range -> targets.remove(range.source())); // the next cut sees what is left
@@ -397,18 +432,40 @@ public final class UploadPipeline implements AutoCloseable {
   }
 
   private void onStoreFailure(Throwable failure) {
-    if (failure instanceof ObjectUpload.Unreadable damaged) {
-      LOG.error(
-          "[stream={}] cannot be uploaded, its batches stay in the WAL: {}",
-          damaged.source().id(),
-          String.valueOf(damaged.getCause()));
-      unreadable.add(damaged.source());
-      targets.remove(damaged.source());
-      nextObject();
-      return;
-    }
     LOG.warn("building an object again after: {}", failure.toString());
     retryLater();
+  }
+
+  /**
+   * The WAL cannot be read there, now: what follows stays in it, and P17 keeps all that lies behind
+   * it. Other streams go on.
+   */
+  private void onUnreadable(ObjectUpload.Unreadable damaged) {
+    UploadSource source = damaged.source();
+    resync(source);
+    targets.remove(source);
+    if (!dirty.contains(source) || !unreadable.add(source)) {
+      return; // gone in the meantime
+    }
+    if (named.add(source)) {
+      LOG.error(
+          "[stream={} wal={}] cannot be uploaded from offset {} on, the WAL cannot be read there: {}. It is tried again every {} s; until then the WAL is not trimmed beyond it and may fill up; check its medium",
+          source.id(),
+          wal.walId(),
+          damaged.offset(),
+          damaged.cause().toString(),
+          TimeUnit.NANOSECONDS.toSeconds(UNREADABLE_PAUSE_NANOS));
+    }
+    scheduler.schedule(
+        UNREADABLE_PAUSE_NANOS,
+        () -> {
+          unreadable.remove(source);
+          if (!dirty.contains(source)) {
+            named.remove(source);
+          }
+          overdue = true;
+          maybeCut();
+        });
   }
 
   private void retryLater() {
@@ -439,6 +496,8 @@ public final class UploadPipeline implements AutoCloseable {
     failures = 0;
     uploadedObjects.incrementAndGet();
     uploadedBytes.addAndGet(uploaded.object().sizeBytes());
+    damagedBatches.addAndGet(uploaded.damagedBatches());
+    ends.keySet().stream().filter(source -> !unreadable.contains(source)).forEach(named::remove);
     nextObject();
   }
 
@@ -484,6 +543,7 @@ public final class UploadPipeline implements AutoCloseable {
     }
     ends.keySet().forEach(this::resync);
     trimTo(catalogTrimPosition());
+    afterVerdict.run();
     if (!closed) {
       then.accept(verdict);
     }

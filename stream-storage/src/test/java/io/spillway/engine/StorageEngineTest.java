@@ -213,6 +213,7 @@ class StorageEngineTest {
             600_000,
             90,
             8L * MIB,
+            5 * MIB,
             64 << 10,
             MIB,
             8L * MIB,
@@ -318,7 +319,6 @@ class StorageEngineTest {
     assertThat(second.committedEndOffset()).as("nothing had to be uploaded").isZero();
     assertThatThrownBy(() -> node.appendAt(first, 30, 10))
         .isInstanceOf(StreamException.Fenced.class);
-    assertThatThrownBy(() -> node.claim(1, 2)).hasCauseInstanceOf(StreamException.Fenced.class);
     node.append(second, 1, 100);
     node.requireReadable(second, 0, 100);
     node.stop();
@@ -345,6 +345,141 @@ class StorageEngineTest {
     assertThat(world.await(handle.fetch(0, 100, 1)).nextOffset()).isEqualTo(10);
     node.requireReadable(handle, 40, 200_000);
     node.stop();
+  }
+
+  @Test
+  void aDamagedFrameInTheWalIsAnErrorForItsOffsetsAndForNothingElse() {
+    EngineConfig noTail = config(1).withCaches(0, 0, 0);
+    Node node = world.start(noTail);
+    StreamHandle handle = node.claim(1, 1);
+    StreamHandle other = node.claim(2, 1);
+    node.append(handle, 10, 30_000);
+    node.append(other, 10, 30_000);
+    damage(node, 50, 30_000);
+
+    assertThat(world.await(handle.fetch(40, 100, MIB)).nextOffset())
+        .as("what lies before it is served")
+        .isEqualTo(50);
+    assertThatThrownBy(() -> world.await(handle.fetch(50, 100, 1)))
+        .hasCauseInstanceOf(StreamException.Corrupt.class);
+    world.await(node.engine().flush());
+
+    assertThat(handle.committedEndOffset()).isEqualTo(100);
+    assertThat(other.committedEndOffset()).isEqualTo(100);
+    assertThat(node.engine().stats().damagedBatches()).isEqualTo(1);
+    assertThat(node.catalog.wals().get(0).trimPosition())
+        .as("the WAL is free beyond the damage")
+        .isGreaterThan(500_000);
+    assertThat(world.await(handle.fetch(40, 100, MIB)).nextOffset()).isEqualTo(50);
+    assertThatThrownBy(() -> world.await(handle.fetch(55, 100, MIB)))
+        .hasCauseInstanceOf(StreamException.Corrupt.class)
+        .hasMessageContaining("[50, 60)");
+    node.requireReadable(handle, 60, 30_000);
+    node.requireReadable(other, 0, 30_000);
+    assertThat(node.stop()).isZero();
+  }
+
+  @Test
+  void aWalThatCannotBeReadForAWhileLosesNothing() {
+    Node node = world.start(config(1).withCaches(0, 0, 0));
+    StreamHandle handle = node.claim(1, 1);
+    node.append(handle, 10, 30_000);
+    world.disk(1).setReadsFailing(true);
+
+    world.await(node.engine().flush());
+    assertThat(handle.committedEndOffset()).isZero();
+    assertThat(node.engine().stats().unreadableStreams()).isEqualTo(1);
+    assertThat(node.engine().stats().unuploadedBytes()).isEqualTo(300_000);
+    world.runFor(1, TimeUnit.HOURS);
+    assertThat(node.engine().stats().damagedBatches()).isZero();
+    world.disk(1).setReadsFailing(false);
+    world.runFor(1, TimeUnit.MINUTES);
+
+    assertThat(handle.committedEndOffset()).isEqualTo(100);
+    assertThat(node.engine().stats().unreadableStreams()).isZero();
+    node.requireReadable(handle, 0, 30_000);
+    assertThat(node.stop()).isZero();
+  }
+
+  /** P14, G3, G4. */
+  @Test
+  void nothingIsAcknowledgedOrServedOnceTheWalIsKnownToBeAbandoned() {
+    Node node = world.start(config(1));
+    StreamHandle handle = node.claim(1, 1);
+    StreamHandle idle = node.claim(2, 1);
+    node.append(handle, 5, 1000);
+    node.append(idle, 5, 1000);
+    world.await(node.engine().flush());
+    var catalog = world.catalog("cli");
+    world.await(catalog.open());
+    world.await(WalAbandonment.abandon(catalog, node.wal.walId(), world.threads.randomSource()));
+
+    List<CompletableFuture<Void>> appends = new ArrayList<>();
+    node.engine().flush();
+    for (long base = 50; node.faults.isEmpty(); base += 10) {
+      if (base == 60) {
+        node.engine().flush();
+      }
+      appends.add(node.appendAt(handle, base, 1000));
+      world.threads.step();
+    }
+    long acked = appends.stream().filter(CompletableFuture::isDone).count();
+    assertThat(node.faults.get(0)).isInstanceOf(WalException.Fenced.class);
+    assertThat(acked).as("some are under way").isLessThan(appends.size());
+    long highWatermark = handle.highWatermark();
+    world.runFor(1, TimeUnit.MINUTES);
+
+    assertThat(appends.stream().filter(each -> each.isDone() && !each.isCompletedExceptionally()))
+        .hasSize((int) acked);
+    assertThat(appends).allMatch(CompletableFuture::isDone);
+    assertThat(handle.highWatermark()).isEqualTo(highWatermark);
+    assertThatThrownBy(() -> node.engine().reserve(10, false))
+        .isInstanceOf(WalException.Fenced.class)
+        .hasMessageContaining("ABANDONED");
+    for (StreamHandle each : List.of(handle, idle)) {
+      assertThatThrownBy(() -> world.await(each.fetch(0, 10, 1)))
+          .hasCauseInstanceOf(StreamException.Fenced.class);
+    }
+    assertThatThrownBy(() -> world.await(handle.close()))
+        .hasCauseInstanceOf(StreamException.Fenced.class);
+    assertThatThrownBy(() -> node.claim(1, 2)).hasCauseInstanceOf(StreamException.Fenced.class);
+    assertThat(node.faults).hasSize(1);
+    node.stop();
+  }
+
+  /** G4: a batch of a deleted stream will never be committed, so it is not acknowledged. */
+  @Test
+  void anAppendUnderWayIsNotAcknowledgedOnceItsStreamIsDeleted() {
+    Node node = world.start(config(1));
+    StreamHandle handle = node.claim(1, 1);
+    CompletableFuture<Void> deleted = node.engine().delete(stream(1), 5);
+    CompletableFuture<Void> underWay = new CompletableFuture<>();
+    for (long base = 0; !deleted.isDone(); base += 10) {
+      underWay = node.appendAt(handle, base, 1000);
+      world.threads.step();
+    }
+
+    CompletableFuture<Void> last = underWay;
+    assertThatThrownBy(() -> world.await(last)).hasCauseInstanceOf(WalException.Fenced.class);
+    assertThatThrownBy(() -> node.appendAt(handle, 0, 10))
+        .isInstanceOf(StreamException.Fenced.class);
+    node.stop();
+  }
+
+  private void damage(Node node, long baseOffset, int size) {
+    byte[] payload = EngineWorld.payload(baseOffset, size);
+    var disk = world.disk(1);
+    for (String name : disk.fileNames()) {
+      byte[] bytes = disk.bytes(name);
+      for (int at = 0; at + size <= bytes.length; at += 512) {
+        if (bytes[at] == payload[0]
+            && java.util.Arrays.equals(bytes, at, at + 20_000, payload, 0, 20_000)) {
+          disk.flipBit(name, at + 100, 3);
+          return;
+        }
+      }
+    }
+    throw new AssertionError("batch " + baseOffset + " is not on the disk of " + node.wal.walId());
   }
 
   @Test

@@ -28,15 +28,18 @@ final class CheckedWal implements WriteAheadLog {
   private final WriteAheadLog wal;
   private final StreamCatalog catalog;
   private final Consumer<Runnable> checks;
+  private final Runnable onRead;
   private final TreeMap<Long, Held> held = new TreeMap<>();
 
   /**
    * @param checks runs a check and remembers its failure
+   * @param onRead told of each read
    */
-  CheckedWal(WriteAheadLog wal, StreamCatalog catalog, Consumer<Runnable> checks) {
+  CheckedWal(WriteAheadLog wal, StreamCatalog catalog, Consumer<Runnable> checks, Runnable onRead) {
     this.wal = wal;
     this.catalog = catalog;
     this.checks = checks;
+    this.onRead = onRead;
   }
 
   @Override
@@ -91,6 +94,7 @@ final class CheckedWal implements WriteAheadLog {
 
   @Override
   public CompletableFuture<ByteBuffer> read(long position, int sizeBytes) {
+    onRead.run();
     return wal.read(position, sizeBytes);
   }
 

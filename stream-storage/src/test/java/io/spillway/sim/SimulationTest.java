@@ -22,6 +22,9 @@ class SimulationTest {
         throw new AssertionError("seed " + seed + ": repeat with -Dsim.seed=" + seed, failure);
       }
     }
+    if (single < 0 && count >= 60) {
+      assertThat(tally.multipartReads).as("objects in parts made from the WAL").isPositive();
+    }
     System.out.println("simulated " + count + " seeds: " + tally);
   }
 

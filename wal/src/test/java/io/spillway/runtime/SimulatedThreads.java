@@ -19,6 +19,7 @@ public final class SimulatedThreads implements Threads {
   private final List<Throwable> faults = new ArrayList<>();
   private final long maxJitterNanos;
   private long sequence;
+  private String running = "";
   private int epoch;
 
   /**
@@ -69,11 +70,13 @@ public final class SimulatedThreads implements Threads {
       return false;
     }
     clock.advanceTo(event.atNanos);
+    running = event.name;
     try {
       event.task.run();
     } catch (Throwable t) {
       faults.add(t);
     }
+    running = "";
     return true;
   }
 
@@ -98,6 +101,11 @@ public final class SimulatedThreads implements Threads {
   /** Forgets every task: the process is gone, the world around it is not. */
   public void crash() {
     epoch++;
+  }
+
+  /** Name of the scheduler or pool whose task runs; empty between tasks. */
+  public String running() {
+    return running;
   }
 
   /** What tasks threw. */

@@ -308,6 +308,14 @@ public final class ObjectIndex {
             "ends too early: expected %d bytes, found %d".formatted(sizeBytes, bytes.remaining()),
             null);
       }
+      if ((flags & ObjectLayout.FLAG_DAMAGED) != 0) {
+        throw corrupt(
+            of.objectKey,
+            position,
+            "holds offsets [%d, %d) as lost: their batch was damaged in the WAL before its upload"
+                .formatted(baseOffset, endOffset),
+            null);
+      }
       CRC32C actual = new CRC32C();
       actual.update(bytes.duplicate());
       if ((int) actual.getValue() != crc) {

@@ -52,5 +52,12 @@ final class ObjectLayout {
   static final int RANGE_BYTES = 68;
   static final int BLOCK_BYTES = 56;
 
+  /**
+   * Block flag: the one batch of this block was damaged before it was uploaded. Its bytes here
+   * stand in for it, under a CRC that does not match them: whoever reads them finds damage, as they
+   * should.
+   */
+  static final int FLAG_DAMAGED = 1 << 30;
+
   private ObjectLayout() {}
 }

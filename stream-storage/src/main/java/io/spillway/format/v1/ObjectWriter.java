@@ -62,6 +62,26 @@ public final class ObjectWriter {
     }
   }
 
+  /**
+   * Adds a batch whose bytes are lost, in a block of its own: its offsets stay covered, reads of
+   * them answer an error, its neighbours serve. Order as in {@link #append}.
+   *
+   * @param standIn as many bytes as the batch had, of no meaning
+   */
+  public void appendDamaged(
+      StreamId stream,
+      long baseOffset,
+      long endOffset,
+      long maxTimestampMs,
+      int flags,
+      ByteBuffer standIn) {
+    rangeOf(stream, baseOffset);
+    closeBlock();
+    append(
+        stream, baseOffset, endOffset, maxTimestampMs, flags | ObjectLayout.FLAG_DAMAGED, standIn);
+    closeBlock();
+  }
+
   /** Bytes of batches so far. */
   public long dataBytes() {
     return position;
@@ -121,6 +141,7 @@ public final class ObjectWriter {
     if (of == null || count == 0) {
       return;
     }
+    int valid = (int) crc.getValue();
     int tableStart = tables.size();
     open.encode(tables);
     of.blocks.add(
@@ -132,7 +153,7 @@ public final class ObjectWriter {
             count,
             open.maxTimestampMs(),
             open.allFlags(),
-            (int) crc.getValue(),
+            (open.allFlags() & ObjectLayout.FLAG_DAMAGED) == 0 ? valid : ~valid,
             tableStart,
             tables.size() - tableStart));
     open.clear();

@@ -52,6 +52,7 @@ public final class MemoryDisk {
   private @Nullable Mount mount;
   private int writesUntilFailure = -1;
   private boolean full;
+  private boolean readsFail;
   private long tornWrites;
   private long lostNameChanges;
 
@@ -103,6 +104,11 @@ public final class MemoryDisk {
   /** While set, no file can be made. */
   public synchronized void setFull(boolean noSpaceLeft) {
     full = noSpaceLeft;
+  }
+
+  /** While set, nothing can be read: the medium answers an I/O error. */
+  public synchronized void setReadsFailing(boolean failing) {
+    readsFail = failing;
   }
 
   /** Flips one bit of what is stored. */
@@ -400,6 +406,9 @@ public final class MemoryDisk {
     public void read(long offset, ByteBuffer target) throws IOException {
       synchronized (MemoryDisk.this) {
         owner.requireAlive();
+        if (readsFail) {
+          throw new IOException("injected read error");
+        }
         target.put(content.bytes, Math.toIntExact(offset), target.remaining());
       }
     }
