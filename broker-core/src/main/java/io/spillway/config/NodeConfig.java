@@ -7,8 +7,9 @@ import java.util.Optional;
  * Who this broker is.
  *
  * @param dataDir what it keeps on local disk; absolute
+ * @param presenceIntervalMs between two signs of life in the object store
  */
-public record NodeConfig(int nodeId, Optional<String> rack, Path dataDir) {
+public record NodeConfig(int nodeId, Optional<String> rack, Path dataDir, long presenceIntervalMs) {
 
   static NodeConfig of(SettingValues values) {
     int brokerId = values.intValue("broker.id");
@@ -24,6 +25,10 @@ public record NodeConfig(int nodeId, Optional<String> rack, Path dataDir) {
           "a list with broker in it: this process is broker and controller at once");
     }
     Path dataDir = Path.of(values.requiredText("data.dir")).toAbsolutePath().normalize();
-    return new NodeConfig(nodeId, values.text("broker.rack"), dataDir);
+    return new NodeConfig(
+        nodeId,
+        values.text("broker.rack"),
+        dataDir,
+        values.longValue("presence.interval.ms"));
   }
 }

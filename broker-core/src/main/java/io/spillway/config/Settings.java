@@ -121,6 +121,13 @@ public final class Settings {
         Integer.MAX_VALUE,
         "-1",
         "Older name of `node.id`; where both are set they must agree. -1: not set.");
+    millis(
+        "presence.interval.ms",
+        60_000,
+        100,
+        86_400_000,
+        "How often this broker says in the object store that it is alive: one small write. A second"
+            + " one of the same `node.id` is refused by name for it.");
     used("broker.rack", Setting.Type.STRING, null, "Rack of this broker, shown to clients.");
     choice(
         "process.roles",

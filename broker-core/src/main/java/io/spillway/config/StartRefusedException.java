@@ -36,6 +36,23 @@ public class StartRefusedException extends RuntimeException {
         cause);
   }
 
+  /**
+   * Another broker serves as this node.
+   *
+   * @param other that broker, in words
+   * @param self this one, in words
+   */
+  public static StartRefusedException nodeIsAlive(int nodeId, Object other, Object self) {
+    return new StartRefusedException(
+        "node.id="
+            + nodeId
+            + " is served by "
+            + other
+            + ", which is alive; here starts "
+            + self
+            + ": stop one of them, or give this one a bucket of its own");
+  }
+
   /** Another process serves from this directory. */
   public static StartRefusedException directoryInUse(Path directory, String holder) {
     return new StartRefusedException(

@@ -1,6 +1,7 @@
 package io.spillway.embed;
 
 import io.spillway.config.BrokerConfig;
+import io.spillway.config.HostPort;
 import io.spillway.config.ListenerConfig;
 import io.spillway.config.NetworkConfig;
 import io.spillway.config.StartRefusedException;
@@ -55,7 +56,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -157,15 +157,14 @@ final class BrokerNode {
     monitoring = watch;
     watch.add(new NetworkMetrics(bound::stats));
 
-    Storage opened = Storage.open(config, threads, random, faults, closables);
+    List<Endpoint> endpoints = endpoints(bound);
+    List<HostPort> addresses =
+        endpoints.stream().map(endpoint -> new HostPort(endpoint.host(), endpoint.port())).toList();
+    Storage opened = Storage.open(config, addresses, threads, random, faults, closables);
     storage = opened;
     watch.add(new StorageMetrics(opened.engine()::stats));
     watch.storage(opened.engine()::stats);
-    clusterId =
-        new Uuid(
-                opened.clusterId().getMostSignificantBits(),
-                opened.clusterId().getLeastSignificantBits())
-            .toString();
+    clusterId = Storage.kafkaId(opened.clusterId());
 
     KafkaControlPlane control =
         closables.add(
@@ -218,8 +217,7 @@ final class BrokerNode {
     awaitStart(control.start());
     opened.requireMetadataAsNewAsStreams(control.metadata().offset());
     control.subscribe(led);
-    List<Endpoint> endpoints = endpoints(bound);
-    bootstrapServers = endpoints.get(0).host() + ":" + endpoints.get(0).port();
+    bootstrapServers = addresses.get(0).toString();
     awaitStart(control.register(endpoints));
     led.reconcile();
     List<ApiHandler> admin =

@@ -4,14 +4,19 @@ import io.spillway.catalog.LogStreamCatalog;
 import io.spillway.catalog.StreamCatalog;
 import io.spillway.config.BrokerConfig;
 import io.spillway.config.BudgetConfig;
+import io.spillway.config.HostPort;
 import io.spillway.config.StartRefusedException;
 import io.spillway.config.StorageConfig;
 import io.spillway.engine.EngineConfig;
+import io.spillway.engine.StartRefusedException.WalMissing;
 import io.spillway.engine.StorageEngine;
 import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStores;
 import io.spillway.object.StoreProbe;
 import io.spillway.partition.KafkaBatchVerifier;
+import io.spillway.presence.Presence;
+import io.spillway.presence.PresenceBeacon;
+import io.spillway.presence.PresenceProbe;
 import io.spillway.runtime.FaultHandler;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
@@ -22,8 +27,13 @@ import io.spillway.stream.StreamStore;
 import io.spillway.wal.StreamId;
 import io.spillway.wal.WalConfig;
 import io.spillway.wal.local.LocalWal;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Function;
+import org.apache.kafka.common.Uuid;
 
 /**
  * The storage of one broker, recovered: bucket, catalog, WAL and engine.
@@ -65,9 +75,14 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
     }
   }
 
-  /** Opens and recovers; waits for the bucket as long as it takes. */
+  /**
+   * Opens and recovers; waits for the bucket as long as it takes.
+   *
+   * @param addresses where this broker will serve
+   */
   static Storage open(
       BrokerConfig config,
+      List<HostPort> addresses,
       Threads threads,
       RandomSource random,
       FaultHandler faults,
@@ -104,17 +119,47 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
                 random,
                 faults,
                 new KafkaBatchVerifier()));
+    Presence self = Presence.ofThisProcess(config, wal.walId(), addresses);
+    closables.add("presence", PresenceBeacon.start(store, retries, random, self));
     StorageEngine engine =
         closables.add(
             "storage engine",
-            StorageEngine.open(engineConfig(config), wal, catalog, store, threads, random, faults)
-                .join());
+            orRefused(
+                StorageEngine.open(
+                    engineConfig(config), wal, catalog, store, threads, random, faults),
+                missing -> refusal(missing, self, catalog, new PresenceProbe(store, threads))));
     UUID clusterId = catalog.clusterId();
     SharedLog metadataLog =
         closables.add(
             "metadata log",
             new ObjectSharedLog(store, METADATA, Optional.of(clusterId), retries, random));
     return new Storage(engine, catalog, metadataLog, clusterId);
+  }
+
+  private static StorageEngine orRefused(
+      CompletableFuture<StorageEngine> opening,
+      Function<WalMissing, RuntimeException> refusal) {
+    try {
+      return opening.join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof WalMissing missing ? refusal.apply(missing) : e;
+    }
+  }
+
+  /** To give up a WAL is advised only when nobody writes it. */
+  private static RuntimeException refusal(
+      WalMissing missing, Presence self, StreamCatalog catalog, PresenceProbe probe) {
+    return probe
+        .findLive(missing.walId(), kafkaId(catalog.clusterId()))
+        .join()
+        .<RuntimeException>map(other -> StartRefusedException.nodeIsAlive(self.nodeId(), other, self))
+        .orElse(missing);
+  }
+
+  /** The cluster's id as Kafka shows it. */
+  static String kafkaId(UUID clusterId) {
+    return new Uuid(clusterId.getMostSignificantBits(), clusterId.getLeastSignificantBits())
+        .toString();
   }
 
   private static EngineConfig engineConfig(BrokerConfig config) {

@@ -61,8 +61,14 @@ final class StartFailures {
         || cause instanceof CatalogException.Missing
         || cause instanceof SharedLogException.Foreign
         || cause instanceof WalException.NewerFormat
+        || cause instanceof WalException.Foreign
         || cause instanceof ObjectStoreException.Refused) {
       return failure(ExitCode.REFUSED, cause.getMessage());
+    }
+    if (cause instanceof WalException.InUse) {
+      return failure(
+          ExitCode.REFUSED,
+          cause.getMessage() + ": stop it, or take another, as in --set wal.url=file:DIR");
     }
     if (cause instanceof WalException.Corrupt) {
       return failure(

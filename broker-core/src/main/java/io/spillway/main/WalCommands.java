@@ -8,6 +8,7 @@ import io.spillway.config.StartRefusedException;
 import io.spillway.engine.WalAbandonment;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.ObjectStores;
+import io.spillway.presence.PresenceProbe;
 import io.spillway.runtime.AmbientRuntime;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.SystemClock;
@@ -24,6 +25,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletionException;
+import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -35,6 +37,7 @@ import picocli.CommandLine.ParseResult;
 final class WalCommands {
 
   private static final String YES = "--yes";
+  private static final String FORCE = "--force";
   private static final String CATALOG = "catalog";
 
   private WalCommands() {}
@@ -54,6 +57,13 @@ final class WalCommands {
         OptionSpec.builder(YES)
             .type(boolean.class)
             .description("Do it; without it nothing is done.")
+            .build());
+    abandon.addOption(
+        OptionSpec.builder(FORCE)
+            .type(boolean.class)
+            .description(
+                "Do not look whether its broker lives. If it does, what it acknowledges from now on"
+                    + " is lost.")
             .build());
     abandon.addPositional(
         PositionalParamSpec.builder()
@@ -80,7 +90,7 @@ final class WalCommands {
           "nothing was done: give --yes to give up for good what only WAL " + walId + " holds");
     }
     try (FileChannel held = hold(config.node().dataDir())) {
-      abandon(config, walId, out);
+      abandon(config, walId, result.hasMatchedOption(FORCE), out);
     } catch (IOException e) {
       throw new StartRefusedException(
           "cannot use data.dir=" + config.node().dataDir() + ": " + e, e);
@@ -103,7 +113,8 @@ final class WalCommands {
     return lock;
   }
 
-  private static void abandon(BrokerConfig config, UUID walId, PrintStream out) {
+  private static void abandon(
+      BrokerConfig config, UUID walId, boolean force, PrintStream out) {
     Path store = config.storage().objectDir();
     if (!Files.isDirectory(store.resolve(CATALOG))) {
       throw new StartRefusedException("no object store with a catalog in " + store);
@@ -127,6 +138,9 @@ final class WalCommands {
                   random,
                   LogStreamCatalog.Config.standard(false))) {
         catalog.open().join();
+        if (!force) {
+          requireDead(walId, catalog, new PresenceProbe(objects, threads), out);
+        }
         show(WalAbandonment.abandon(catalog, walId, random).join(), out);
       }
     } catch (CompletionException e) {
@@ -135,6 +149,26 @@ final class WalCommands {
       }
       throw e;
     }
+  }
+
+  private static void requireDead(
+      UUID walId, LogStreamCatalog catalog, PresenceProbe probe, PrintStream out) {
+    out.println("looking whether a broker writes WAL " + walId + " ...");
+    UUID cluster = catalog.clusterId();
+    String clusterId =
+        new Uuid(cluster.getMostSignificantBits(), cluster.getLeastSignificantBits()).toString();
+    probe
+        .findLive(walId, clusterId)
+        .join()
+        .ifPresent(
+            broker -> {
+              throw new StartRefusedException(
+                  "nothing was done: WAL "
+                      + walId
+                      + " is being written by "
+                      + broker
+                      + ", which is alive: stop it, and it uploads what it holds");
+            });
   }
 
   private static void show(WalAbandonment.Abandoned abandoned, PrintStream out) {

@@ -107,6 +107,7 @@ class LostDirectoryTest {
     return List.of(
         "listeners=PLAINTEXT://127.0.0.1:0",
         "metrics.listener=off",
+        "presence.interval.ms=500",
         "data.dir=" + work.resolve("data"));
   }
 

@@ -3,6 +3,8 @@ package io.spillway.main;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.embed.Broker;
+import io.spillway.wal.WalException;
+import io.spillway.wal.local.LocalWal;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -85,6 +87,35 @@ class CommandsTest {
     assertThat(run("wal", "abandon", unknown, "--yes", "--set", data)).isEqualTo(ExitCode.REFUSED);
     assertThat(err()).contains(unknown).containsOnlyOnce("\n");
     assertThat(run("wal", "abandon", "no-uuid", "--yes")).isEqualTo(ExitCode.REFUSED);
+  }
+
+  @Test
+  void abandonsNoWalThatIsBeingWritten() throws Exception {
+    String bucket = "object.store.url=file:" + dir.resolve("bucket");
+    Path elsewhere = Files.createDirectory(dir.resolve("elsewhere"));
+    try (Broker broker =
+        Broker.builder()
+            .dataDirectory(dir.resolve("live"))
+            .set("object.store.url", "file:" + dir.resolve("bucket"))
+            .port(0)
+            .start()) {
+      String wal = LocalWal.peek(dir.resolve("live/wal")).orElseThrow().walId().toString();
+      List<String> abandon =
+          List.of("wal", "abandon", wal, "--yes", "--set", bucket, "--set", "data.dir=" + elsewhere);
+
+      assertThat(run(abandon.toArray(String[]::new))).isEqualTo(ExitCode.REFUSED);
+
+      assertThat(err())
+          .contains("nothing was done", wal, broker.bootstrapServers(), "which is alive")
+          .containsOnlyOnce("\n");
+    }
+  }
+
+  @Test
+  void aWalDirectoryInUseOrOfAnotherNodeIsAReasonNotAFailure() {
+    assertThat(StartFailures.exitCode(new WalException.InUse("in use"))).isEqualTo(ExitCode.REFUSED);
+    assertThat(StartFailures.exitCode(new WalException.Foreign("foreign")))
+        .isEqualTo(ExitCode.REFUSED);
   }
 
   private int run(String... arguments) {

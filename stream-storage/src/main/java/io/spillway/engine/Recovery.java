@@ -53,7 +53,7 @@ final class Recovery {
       }
       if (!isHere && known.phase() == WalPhase.OPEN && known.writer().nodeId() == nodeId) {
         throw new StartRefusedException.WalMissing(
-            missing(catalog, nodeId, known.writer().walId(), here));
+            known.writer().walId(), missing(catalog, nodeId, known.writer().walId(), here));
       }
     }
   }

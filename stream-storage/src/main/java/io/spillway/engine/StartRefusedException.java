@@ -1,6 +1,7 @@
 package io.spillway.engine;
 
 import java.io.Serial;
+import java.util.UUID;
 
 /** Why storage does not start. The message names the thing and what an operator can do. */
 public sealed class StartRefusedException extends RuntimeException {
@@ -14,8 +15,16 @@ public sealed class StartRefusedException extends RuntimeException {
   public static final class WalMissing extends StartRefusedException {
     @Serial private static final long serialVersionUID = 1L;
 
-    public WalMissing(String message) {
+    private final UUID walId;
+
+    public WalMissing(UUID walId, String message) {
       super(message);
+      this.walId = walId;
+    }
+
+    /** The WAL that is not here. */
+    public UUID walId() {
+      return walId;
     }
   }
 
