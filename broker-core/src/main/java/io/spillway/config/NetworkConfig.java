@@ -30,7 +30,8 @@ public record NetworkConfig(
     int fetchSessionSlots,
     int maxDescribedPartitions) {
 
-  private static final String OVERRIDES = "max.connections.per.ip.overrides";
+  /** Its hosts are resolved when the broker starts. */
+  public static final String OVERRIDES = "max.connections.per.ip.overrides";
 
   static NetworkConfig of(SettingValues values) {
     Map<String, Integer> overrides = new HashMap<>();

@@ -150,14 +150,14 @@ final class BrokerNode {
           onFault.onFault(component, cause);
         };
     closables.add("data directory", DataDirectory.take(config.node().dataDir(), temporary));
-    KafkaServer bound = closables.add("server", bind());
+    KafkaServer bound = closables.add("server", Listening.bind(config, THREAD_PREFIX + "-network", clock));
     server = bound;
     Threads threads = closables.add("threads", new SystemThreads(THREAD_PREFIX, clock, faults));
     Monitoring watch = closables.add("monitoring", new Monitoring(config.metrics(), threads));
     monitoring = watch;
     watch.add(new NetworkMetrics(bound::stats));
 
-    List<Endpoint> endpoints = endpoints(bound);
+    List<Endpoint> endpoints = Listening.endpoints(config.listeners(), bound);
     List<HostPort> addresses =
         endpoints.stream().map(endpoint -> new HostPort(endpoint.host(), endpoint.port())).toList();
     Storage opened = Storage.open(config, addresses, threads, random, faults, closables);
@@ -211,7 +211,7 @@ final class BrokerNode {
     watch.add(new GroupMetrics(coordinators.lag()));
     DataHandlers data =
         DataHandlers.create(
-            led, control, clock, timers, workers, random, dataSettings(), watch.traffic());
+            led, control, clock, timers, workers, random, dataSettings(config), watch.traffic());
 
     control.subscribeToImages(coordinators.imageSubscriber());
     awaitStart(control.start());
@@ -252,7 +252,7 @@ final class BrokerNode {
             handlers, Authorizer.ALLOW_ALL, Throttle.NONE, audit, data::onDisconnect, clock));
   }
 
-  private DataSettings dataSettings() {
+  static DataSettings dataSettings(BrokerConfig config) {
     return new DataSettings(
         config.network().maxFetchBytes(),
         config.network().fetchSessionSlots(),
@@ -267,58 +267,6 @@ final class BrokerNode {
         defaults.parkedBytes(),
         defaults.parkMs(),
         defaults.concurrentReplays());
-  }
-
-  private KafkaServer bind() {
-    NetworkConfig network = config.network();
-    List<io.spillway.protocol.server.ListenerConfig> listeners = new ArrayList<>();
-    for (ListenerConfig listener : config.listeners().listeners()) {
-      listeners.add(
-          new io.spillway.protocol.server.ListenerConfig(
-              listener.name(), listener.bind().host(), listener.bind().port()));
-    }
-    try {
-      return KafkaServer.bind(
-          new KafkaServerConfig(
-              listeners,
-              network.networkThreads(),
-              THREAD_PREFIX + "-network",
-              Transport.AUTO,
-              network.sendBufferBytes(),
-              network.receiveBufferBytes(),
-              network.backlog(),
-              limits(network)),
-          clock);
-    } catch (BindFailedException e) {
-      throw StartRefusedException.addressInUse(listenerOf(e), e);
-    }
-  }
-
-  private ListenerConfig listenerOf(BindFailedException failure) {
-    return config.listeners().listeners().stream()
-        .filter(listener -> listener.name().equals(failure.listener()))
-        .findFirst()
-        .orElseThrow();
-  }
-
-  private ServerLimits limits(NetworkConfig network) {
-    return ServerLimits.DEFAULTS.toBuilder()
-        .maxRequestBytes(network.maxRequestBytes())
-        .inflightBytes(config.budgets().inFlightBytes())
-        .maxConnections(network.maxConnections())
-        .maxConnectionsPerIp(network.maxConnectionsPerIp())
-        .idleTimeout(Duration.ofMillis(network.maxIdleMs()))
-        .build();
-  }
-
-  private List<Endpoint> endpoints(KafkaServer bound) {
-    return config.listeners().listeners().stream()
-        .map(
-            listener -> {
-              var advertised = listener.advertised(bound.boundPort(listener.name()));
-              return new Endpoint(listener.name(), advertised.host(), advertised.port());
-            })
-        .toList();
   }
 
   String bootstrapServers() {

@@ -162,7 +162,7 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
         .toString();
   }
 
-  private static EngineConfig engineConfig(BrokerConfig config) {
+  static EngineConfig engineConfig(BrokerConfig config) {
     StorageConfig storage = config.storage();
     BudgetConfig budgets = config.budgets();
     EngineConfig defaults = EngineConfig.defaults(config.node().nodeId());

@@ -19,6 +19,8 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.apache.kafka.coordinator.common.runtime.PartitionWriter;
 import org.apache.kafka.storage.internals.log.LogConfig;
 import org.apache.kafka.storage.internals.log.VerificationGuard;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The coordinator's way to append (P32): synchronous under the coordinator's lock, the bytes copied
@@ -27,6 +29,8 @@ import org.apache.kafka.storage.internals.log.VerificationGuard;
  * no client hears anything final because the WAL is full.
  */
 final class PartitionLogWriter implements PartitionWriter {
+
+  private static final Logger LOG = LoggerFactory.getLogger(PartitionLogWriter.class);
 
   private final LedPartitions led;
   private final TopicConfigs topicConfigs;
@@ -99,6 +103,7 @@ final class PartitionLogWriter implements PartitionWriter {
     if (e instanceof RetriableException) {
       return new NotEnoughReplicasException("cannot append to " + tp + " now", e);
     }
+    LOG.error("a coordinator's records could not be appended to {}", tp, e);
     return new KafkaStorageException("cannot append to " + tp, e);
   }
 

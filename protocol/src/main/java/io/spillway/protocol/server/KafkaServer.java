@@ -360,7 +360,8 @@ public final class KafkaServer implements AutoCloseable {
       connectionCount.decrementAndGet();
       return CloseReason.TOO_MANY_CONNECTIONS;
     }
-    if (connectionsByIp.merge(address, 1, Integer::sum) > config.limits().maxConnectionsPerIp()) {
+    if (connectionsByIp.merge(address, 1, Integer::sum)
+        > config.limits().maxConnectionsFrom(address)) {
       countOut(address);
       return CloseReason.TOO_MANY_CONNECTIONS_PER_IP;
     }

@@ -1,6 +1,8 @@
 package io.spillway.protocol.server;
 
+import java.net.InetAddress;
 import java.time.Duration;
+import java.util.Map;
 
 /**
  * What clients may cost the server.
@@ -9,13 +11,15 @@ import java.time.Duration;
  * @param inflightBytes memory for frames of all clients together; at least {@code maxRequestBytes}
  * @param maxConnections in all ({@code max.connections})
  * @param maxConnectionsPerIp from one address ({@code max.connections.per.ip})
+ * @param maxConnectionsPerIpOverrides for some addresses instead ({@code
+ *     max.connections.per.ip.overrides})
  * @param maxPipelinedProduces produce requests of one connection handed over at the same time
  * @param maxBufferedRequests requests of one connection that wait for their turn
  * @param writeHighWaterBytes unsent response bytes at which a connection is served no further
  * @param idleTimeout after which an unused connection is closed ({@code connections.max.idle.ms})
  * @param frameTimeout in which a request that was begun must have arrived
  * @param progressWindow how often progress inside a request is judged
- * @param minProgressBytes what must arrive of an unfinished request in one window
+ * @param minProgressBytes what must arrive of an unfinished request in one window; 0: nothing
  * @param writeTimeout after which a peer that takes no byte of its responses is closed
  * @param closeTimeout how long {@link KafkaServer#close} lets requests finish
  */
@@ -24,6 +28,7 @@ public record ServerLimits(
     long inflightBytes,
     int maxConnections,
     int maxConnectionsPerIp,
+    Map<InetAddress, Integer> maxConnectionsPerIpOverrides,
     int maxPipelinedProduces,
     int maxBufferedRequests,
     int writeHighWaterBytes,
@@ -41,6 +46,7 @@ public record ServerLimits(
           128L * 1024 * 1024,
           Integer.MAX_VALUE,
           Integer.MAX_VALUE,
+          Map.of(),
           32,
           64,
           1024 * 1024,
@@ -57,12 +63,13 @@ public record ServerLimits(
           "inflightBytes=" + inflightBytes + " is below maxRequestBytes=" + maxRequestBytes);
     }
     requirePositive("maxRequestBytes", maxRequestBytes);
-    requirePositive("maxConnections", maxConnections);
-    requirePositive("maxConnectionsPerIp", maxConnectionsPerIp);
+    requireNotNegative("maxConnections", maxConnections);
+    requireNotNegative("maxConnectionsPerIp", maxConnectionsPerIp);
+    maxConnectionsPerIpOverrides = Map.copyOf(maxConnectionsPerIpOverrides);
     requirePositive("maxPipelinedProduces", maxPipelinedProduces);
     requirePositive("maxBufferedRequests", maxBufferedRequests);
     requirePositive("writeHighWaterBytes", writeHighWaterBytes);
-    requirePositive("minProgressBytes", minProgressBytes);
+    requireNotNegative("minProgressBytes", minProgressBytes);
     requirePositive("idleTimeout", idleTimeout.toNanos());
     requirePositive("frameTimeout", frameTimeout.toNanos());
     requirePositive("progressWindow", progressWindow.toNanos());
@@ -73,6 +80,17 @@ public record ServerLimits(
     if (value <= 0) {
       throw new IllegalArgumentException(name + "=" + value + " must be positive");
     }
+  }
+
+  private static void requireNotNegative(String name, long value) {
+    if (value < 0) {
+      throw new IllegalArgumentException(name + "=" + value + " must not be negative");
+    }
+  }
+
+  /** How many connections there may be from this address. */
+  public int maxConnectionsFrom(InetAddress address) {
+    return maxConnectionsPerIpOverrides.getOrDefault(address, maxConnectionsPerIp);
   }
 
   /** Limits that differ from these in some respects. */
@@ -86,6 +104,7 @@ public record ServerLimits(
     private long inflightBytes;
     private int maxConnections;
     private int maxConnectionsPerIp;
+    private Map<InetAddress, Integer> maxConnectionsPerIpOverrides;
     private int maxPipelinedProduces;
     private int maxBufferedRequests;
     private int writeHighWaterBytes;
@@ -101,6 +120,7 @@ public record ServerLimits(
       this.inflightBytes = limits.inflightBytes;
       this.maxConnections = limits.maxConnections;
       this.maxConnectionsPerIp = limits.maxConnectionsPerIp;
+      this.maxConnectionsPerIpOverrides = limits.maxConnectionsPerIpOverrides;
       this.maxPipelinedProduces = limits.maxPipelinedProduces;
       this.maxBufferedRequests = limits.maxBufferedRequests;
       this.writeHighWaterBytes = limits.writeHighWaterBytes;
@@ -129,6 +149,11 @@ public record ServerLimits(
 
     public Builder maxConnectionsPerIp(int value) {
       maxConnectionsPerIp = value;
+      return this;
+    }
+
+    public Builder maxConnectionsPerIpOverrides(Map<InetAddress, Integer> value) {
+      maxConnectionsPerIpOverrides = value;
       return this;
     }
 
@@ -183,6 +208,7 @@ public record ServerLimits(
           inflightBytes,
           maxConnections,
           maxConnectionsPerIp,
+          maxConnectionsPerIpOverrides,
           maxPipelinedProduces,
           maxBufferedRequests,
           writeHighWaterBytes,

@@ -12,6 +12,7 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.FetchRequestData;
 import org.apache.kafka.common.message.FetchResponseData;
@@ -186,6 +187,24 @@ class ServerLimitsTest {
       } finally {
         hogs.forEach(RawClient::close);
       }
+    }
+  }
+
+  @Test
+  void anAddressWithAnOverrideHasItsOwnNumberOfConnections() throws IOException {
+    InetAddress here = InetAddress.getLoopbackAddress();
+    ServerLimits limits =
+        ServerLimits.DEFAULTS.toBuilder()
+            .maxConnectionsPerIp(0)
+            .maxConnectionsPerIpOverrides(Map.of(here, 1))
+            .build();
+    try (TestServer server = new TestServer(limits);
+        RawClient first = server.connect()) {
+      serve(server, first);
+      try (RawClient second = server.connect()) {
+        assertThat(second.isClosedByServer()).isTrue();
+      }
+      serve(server, first);
     }
   }
 
