@@ -26,9 +26,6 @@ public record NodeConfig(int nodeId, Optional<String> rack, Path dataDir, long p
     }
     Path dataDir = Path.of(values.requiredText("data.dir")).toAbsolutePath().normalize();
     return new NodeConfig(
-        nodeId,
-        values.text("broker.rack"),
-        dataDir,
-        values.longValue("presence.interval.ms"));
+        nodeId, values.text("broker.rack"), dataDir, values.longValue("presence.interval.ms"));
   }
 }

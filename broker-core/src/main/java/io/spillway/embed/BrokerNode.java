@@ -2,8 +2,6 @@ package io.spillway.embed;
 
 import io.spillway.config.BrokerConfig;
 import io.spillway.config.HostPort;
-import io.spillway.config.ListenerConfig;
-import io.spillway.config.NetworkConfig;
 import io.spillway.config.StartRefusedException;
 import io.spillway.kafka.controller.ControllerSettings;
 import io.spillway.kafka.controller.FeatureLevels;
@@ -19,11 +17,7 @@ import io.spillway.partition.PartitionManager;
 import io.spillway.partition.PartitionSettings;
 import io.spillway.partition.RetentionTask;
 import io.spillway.protocol.codec.ServedApis;
-import io.spillway.protocol.server.BindFailedException;
 import io.spillway.protocol.server.KafkaServer;
-import io.spillway.protocol.server.KafkaServerConfig;
-import io.spillway.protocol.server.ServerLimits;
-import io.spillway.protocol.server.Transport;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.ApiVersionsHandler;
 import io.spillway.request.Authorizer;
@@ -150,7 +144,8 @@ final class BrokerNode {
           onFault.onFault(component, cause);
         };
     closables.add("data directory", DataDirectory.take(config.node().dataDir(), temporary));
-    KafkaServer bound = closables.add("server", Listening.bind(config, THREAD_PREFIX + "-network", clock));
+    KafkaServer bound =
+        closables.add("server", Listening.bind(config, THREAD_PREFIX + "-network", clock));
     server = bound;
     Threads threads = closables.add("threads", new SystemThreads(THREAD_PREFIX, clock, faults));
     Monitoring watch = closables.add("monitoring", new Monitoring(config.metrics(), threads));

@@ -137,8 +137,7 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
   }
 
   private static StorageEngine orRefused(
-      CompletableFuture<StorageEngine> opening,
-      Function<WalMissing, RuntimeException> refusal) {
+      CompletableFuture<StorageEngine> opening, Function<WalMissing, RuntimeException> refusal) {
     try {
       return opening.join();
     } catch (CompletionException e) {
@@ -152,7 +151,8 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
     return probe
         .findLive(missing.walId(), kafkaId(catalog.clusterId()))
         .join()
-        .<RuntimeException>map(other -> StartRefusedException.nodeIsAlive(self.nodeId(), other, self))
+        .<RuntimeException>map(
+            other -> StartRefusedException.nodeIsAlive(self.nodeId(), other, self))
         .orElse(missing);
   }
 

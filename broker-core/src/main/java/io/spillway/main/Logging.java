@@ -23,7 +23,8 @@ final class Logging {
     set("levelInBrackets", "false");
     // Kafka's classes tell at INFO what nobody operating this broker acts on.
     set("log.org.apache.kafka", "warn");
-    // Its only warning is that a new cluster has no metadata yet; faults come by way of our own log.
+    // Its only warning is that a new cluster has no metadata yet; faults come by way of our own
+    // log.
     set("log.org.apache.kafka.controller.QuorumController", "error");
     // An error and a stack trace per commit that is refused, which is how a full log looks: the
     // client is answered, metrics count it, and what cannot be loaded or written is in our own log.

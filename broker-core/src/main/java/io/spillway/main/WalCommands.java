@@ -113,8 +113,7 @@ final class WalCommands {
     return lock;
   }
 
-  private static void abandon(
-      BrokerConfig config, UUID walId, boolean force, PrintStream out) {
+  private static void abandon(BrokerConfig config, UUID walId, boolean force, PrintStream out) {
     Path store = config.storage().objectDir();
     if (!Files.isDirectory(store.resolve(CATALOG))) {
       throw new StartRefusedException("no object store with a catalog in " + store);

@@ -18,8 +18,8 @@ import java.util.UUID;
  * per WAL, replaced at every beat and deleted at a clean stop. A hint, never a fence: what a broker
  * may write is decided by the catalog alone.
  *
- * <p>Layout of the object {@code presence/<walId>}, UTF-8 text, a {@code name=value} a line; unknown
- * names are passed over:
+ * <p>Layout of the object {@code presence/<walId>}, UTF-8 text, a {@code name=value} a line;
+ * unknown names are passed over:
  *
  * <table>
  *   <caption>Fields</caption>
@@ -50,8 +50,7 @@ public record Presence(
   }
 
   /** What this process says of itself. */
-  public static Presence ofThisProcess(
-      BrokerConfig config, UUID walId, List<HostPort> addresses) {
+  public static Presence ofThisProcess(BrokerConfig config, UUID walId, List<HostPort> addresses) {
     return new Presence(
         config.node().nodeId(),
         walId,

@@ -61,8 +61,7 @@ class NetworkSettingsTest {
                   "max.connections.per.ip.overrides",
                   "127.0.0.7:2",
                   limits -> limits.maxConnectionsFrom(address("127.0.0.7")))),
-          Map.entry(
-              "maxIdleMs", limit("connections.max.idle.ms", "-1", ServerLimits::idleTimeout)),
+          Map.entry("maxIdleMs", limit("connections.max.idle.ms", "-1", ServerLimits::idleTimeout)),
           Map.entry(
               "receiveTimeoutMs",
               limit("request.receive.timeout.ms", "2000", ServerLimits::progressWindow)),

@@ -101,7 +101,8 @@ class CommandsTest {
             .start()) {
       String wal = LocalWal.peek(dir.resolve("live/wal")).orElseThrow().walId().toString();
       List<String> abandon =
-          List.of("wal", "abandon", wal, "--yes", "--set", bucket, "--set", "data.dir=" + elsewhere);
+          List.of(
+              "wal", "abandon", wal, "--yes", "--set", bucket, "--set", "data.dir=" + elsewhere);
 
       assertThat(run(abandon.toArray(String[]::new))).isEqualTo(ExitCode.REFUSED);
 
@@ -113,7 +114,8 @@ class CommandsTest {
 
   @Test
   void aWalDirectoryInUseOrOfAnotherNodeIsAReasonNotAFailure() {
-    assertThat(StartFailures.exitCode(new WalException.InUse("in use"))).isEqualTo(ExitCode.REFUSED);
+    assertThat(StartFailures.exitCode(new WalException.InUse("in use")))
+        .isEqualTo(ExitCode.REFUSED);
     assertThat(StartFailures.exitCode(new WalException.Foreign("foreign")))
         .isEqualTo(ExitCode.REFUSED);
   }

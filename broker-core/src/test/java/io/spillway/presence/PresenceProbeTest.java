@@ -111,7 +111,6 @@ class PresenceProbeTest {
   }
 
   private void beacon() {
-    PresenceBeacon.start(
-        store, others.newScheduler("beacon"), others.randomSource(), BROKER);
+    PresenceBeacon.start(store, others.newScheduler("beacon"), others.randomSource(), BROKER);
   }
 }
