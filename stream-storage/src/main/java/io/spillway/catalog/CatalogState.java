@@ -55,7 +55,10 @@ import org.jspecify.annotations.Nullable;
 final class CatalogState {
 
   /** The highest rule level that this build knows (P8). */
-  static final int MAX_RULE_LEVEL = 1;
+  static final int MAX_RULE_LEVEL = StreamCatalog.RULE_LEVEL_TAKEOVER;
+
+  /** What a new catalog begins with: features that need more raise it when they are first used. */
+  static final int FIRST_RULE_LEVEL = 1;
 
   /**
    * How many commands in force are remembered, to recognise a repeat: several full records. Part of
@@ -351,7 +354,8 @@ final class CatalogState {
               .formatted(c.stream(), stream.phase, stream.token, c.claimant()));
     }
     // What another writer left is known only when that writer says so, or is fenced (P13).
-    if (!claimantWriter.walId().equals(stream.writer.walId())) {
+    if (!claimantWriter.walId().equals(stream.writer.walId())
+        && !isTakenOver(stream.writer.walId())) {
       return rejected(
           "stream %s: %s may still hold batches and is not fenced"
               .formatted(c.stream(), stream.writer));
@@ -367,6 +371,12 @@ final class CatalogState {
     }
     resolve(stream);
     return applied();
+  }
+
+  /** P13: a chain in the bucket is fenced and read by the claimant itself. */
+  private boolean isTakenOver(UUID walId) {
+    return ruleLevel >= StreamCatalog.RULE_LEVEL_TAKEOVER
+        && requireWal(walId).kind() == CatalogCommand.WalKind.OBJECT;
   }
 
   // Data (P16-P22).

@@ -391,7 +391,7 @@ public final class LogStreamCatalog implements StreamCatalog {
                   + ": is this the right bucket and prefix?"));
       return;
     }
-    SetRuleLevel first = new SetRuleLevel(newId(), CatalogState.MAX_RULE_LEVEL);
+    SetRuleLevel first = new SetRuleLevel(newId(), CatalogState.FIRST_RULE_LEVEL);
     Pending pending = new Pending(first, CommandCodec.encode(first));
     waiting.addFirst(pending);
     pending.verdict.whenComplete(

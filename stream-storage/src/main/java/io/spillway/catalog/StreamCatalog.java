@@ -19,6 +19,9 @@ import java.util.function.Consumer;
  */
 public interface StreamCatalog extends AutoCloseable {
 
+  /** The rule level (P8) from which on a claimant may recover what an object WAL left (P13). */
+  int RULE_LEVEL_TAKEOVER = 2;
+
   /** Loads the newest checkpoint and replays what follows it. */
   CompletableFuture<Void> open();
 

@@ -54,4 +54,13 @@ public sealed class StartRefusedException extends RuntimeException {
       super(message);
     }
   }
+
+  /** Another process has this node id, and was faster. */
+  public static final class NodeIdInUse extends StartRefusedException {
+    @Serial private static final long serialVersionUID = 1L;
+
+    public NodeIdInUse(String message) {
+      super(message);
+    }
+  }
 }

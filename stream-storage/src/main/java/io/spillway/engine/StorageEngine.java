@@ -10,6 +10,7 @@ import io.spillway.catalog.CatalogCommand.Close;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
 import io.spillway.catalog.CatalogCommand.OpenWal;
 import io.spillway.catalog.CatalogCommand.SealWal;
+import io.spillway.catalog.CatalogCommand.SetRuleLevel;
 import io.spillway.catalog.CatalogCommand.StreamToken;
 import io.spillway.catalog.CatalogCommand.WalKind;
 import io.spillway.catalog.StreamCatalog;
@@ -34,10 +35,12 @@ import io.spillway.sweep.OrphanSweeper;
 import io.spillway.upload.Failures;
 import io.spillway.upload.UploadLimits;
 import io.spillway.upload.UploadPipeline;
+import io.spillway.wal.PayloadVerifier;
 import io.spillway.wal.StreamId;
 import io.spillway.wal.WalException;
 import io.spillway.wal.WriteAheadLog;
 import io.spillway.wal.WriteAheadLog.Reservation;
+import io.spillway.wal.WriterIncarnation;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -47,7 +50,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.IntPredicate;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -82,6 +87,7 @@ public final class StorageEngine implements StreamStore {
   private final ReadStats readStats = new ReadStats();
   private final ObjectDeleter deleter;
   private final OrphanSweeper sweeper;
+  private final ForeignChains foreignChains;
   private final ConcurrentHashMap<StreamId, StreamLog> logs = new ConcurrentHashMap<>();
   private final ConcurrentHashMap<StreamId, CompletableFuture<?>> transitions =
       new ConcurrentHashMap<>();
@@ -91,6 +97,7 @@ public final class StorageEngine implements StreamStore {
   private volatile boolean walOpened;
   private volatile boolean sealing;
   private volatile boolean closed;
+  private volatile IntPredicate isNodeFenced = nodeId -> false;
   private volatile boolean walSealed;
   private volatile long recoveredFrames;
   private @Nullable CompletableFuture<Long> drained;
@@ -102,7 +109,8 @@ public final class StorageEngine implements StreamStore {
       ObjectStore objectStore,
       Threads threads,
       RandomSource random,
-      FaultHandler faults) {
+      FaultHandler faults,
+      PayloadVerifier verifier) {
     this.config = config;
     this.wal = wal;
     this.catalog = catalog;
@@ -144,6 +152,35 @@ public final class StorageEngine implements StreamStore {
             random,
             TimeUnit.MILLISECONDS.toNanos(config.sweepIntervalMs()),
             uploads::buildingBirth);
+    this.foreignChains =
+        new ForeignChains(
+            config.nodeId(),
+            wal,
+            catalog,
+            store,
+            threads,
+            scheduler,
+            random,
+            faults,
+            limits,
+            verifier,
+            deleter,
+            this::submit);
+  }
+
+  /**
+   * As the other {@code open}, for payloads without a checksum of their own ({@link
+   * PayloadVerifier#NONE}).
+   */
+  public static CompletableFuture<StorageEngine> open(
+      EngineConfig config,
+      WriteAheadLog wal,
+      StreamCatalog catalog,
+      ObjectStore store,
+      Threads threads,
+      RandomSource random,
+      FaultHandler faults) {
+    return open(config, wal, catalog, store, threads, random, faults, PayloadVerifier.NONE);
   }
 
   /**
@@ -154,6 +191,8 @@ public final class StorageEngine implements StreamStore {
    * @param catalog not yet opened
    * @param faults told when the catalog fails for good or an invariant is broken; a WAL tells of
    *     its own failure (P28), after which every append fails here and what is durable can be read
+   * @param verifier of payloads in chains that other incarnations and other brokers left in the
+   *     bucket
    * @return completes when streams may be claimed. Fails with {@link StartRefusedException}, with
    *     {@link WalException.Corrupt}, or with what the catalog failed with
    */
@@ -164,8 +203,10 @@ public final class StorageEngine implements StreamStore {
       ObjectStore store,
       Threads threads,
       RandomSource random,
-      FaultHandler faults) {
-    StorageEngine engine = new StorageEngine(config, wal, catalog, store, threads, random, faults);
+      FaultHandler faults,
+      PayloadVerifier verifier) {
+    StorageEngine engine =
+        new StorageEngine(config, wal, catalog, store, threads, random, faults, verifier);
     return engine
         .start()
         .whenComplete(
@@ -180,18 +221,64 @@ public final class StorageEngine implements StreamStore {
   private CompletableFuture<Void> start() {
     return catalog
         .open()
-        .thenCompose(opened -> onScheduler(this::recover))
+        .thenCompose(opened -> openOwnWal())
+        .thenRun(
+            () -> {
+              sweeper.start();
+              foreignChains.sweep();
+            });
+  }
+
+  private CompletableFuture<Void> openOwnWal() {
+    return foreignChains
+        .drainOwn()
+        .thenCompose(
+            frames -> {
+              recoveredFrames = frames;
+              return onScheduler(this::recover);
+            })
         .thenCompose(
             recovery ->
-                submit(new OpenWal(commandId(), wal.writer(), WalKind.LOCAL))
+                openIncarnation()
                     .thenCompose(
                         verdict -> {
-                          requireApplied("opening WAL " + wal.writer(), verdict);
+                          requireOpened(verdict);
                           walOpened = true;
                           return recovery.logs().isEmpty() ? done() : uploads.flush();
                         })
-                    .thenCompose(uploaded -> closeRecovered(recovery)))
-        .thenRun(sweeper::start);
+                    .thenCompose(uploaded -> closeRecovered(recovery)));
+  }
+
+  private void requireOpened(Verdict verdict) {
+    if (verdict instanceof Verdict.Rejected rejected && wal.isInObjectStore()) {
+      throw new StartRefusedException.NodeIdInUse(
+          "another process with node.id %d opened its WAL while this one started: %s"
+              .formatted(config.nodeId(), rejected.reason()));
+    }
+    requireApplied("opening WAL " + wal.writer(), verdict);
+  }
+
+  /** P2; P8: a build that cannot take over a chain must not decide about one. */
+  private CompletableFuture<Verdict> openIncarnation() {
+    if (!wal.isInObjectStore()) {
+      return submit(new OpenWal(commandId(), wal.writer(), WalKind.LOCAL));
+    }
+    CompletableFuture<Verdict> raised =
+        submit(new SetRuleLevel(commandId(), StreamCatalog.RULE_LEVEL_TAKEOVER));
+    CompletableFuture<Verdict> opened =
+        submit(new OpenWal(commandId(), wal.writer(), WalKind.OBJECT));
+    return raised.thenCompose(level -> opened);
+  }
+
+  /** The incarnation that a new WAL of the node gets: one more than any that the catalog knows. */
+  public static long nextIncarnation(StreamCatalog catalog, int nodeId) {
+    return 1
+        + catalog.wals().stream()
+            .map(WalState::writer)
+            .filter(writer -> writer.nodeId() == nodeId)
+            .mapToLong(WriterIncarnation::incarnation)
+            .max()
+            .orElse(0);
   }
 
   private Recovery recover() {
@@ -211,7 +298,7 @@ public final class StorageEngine implements StreamStore {
           deleter.delete(object.key());
         });
     uploads.startAt(recovery.logs(), end - 1, trimmed);
-    recoveredFrames = recovery.frames();
+    recoveredFrames += recovery.frames();
     if (recovery.frames() > 0) {
       LOG.info(
           "[wal={}] recovered {} frames, {} of them superfluous; {} bytes of {} streams are to be uploaded",
@@ -251,6 +338,11 @@ public final class StorageEngine implements StreamStore {
 
   private CompletableFuture<StreamHandle> claimNow(
       StreamId id, int leaderEpoch, long metadataOffset, CheckpointSource checkpoints) {
+    WalException.Fenced lost = fenced.get();
+    if (lost != null) {
+      return CompletableFuture.failedFuture(
+          new StreamException.Fenced(String.valueOf(lost.getMessage())));
+    }
     if (stopping.get()) {
       return CompletableFuture.failedFuture(new StreamException.Closed("storage is stopping"));
     }
@@ -322,6 +414,13 @@ public final class StorageEngine implements StreamStore {
               "claim of stream %s in epoch %d was overtaken: it is %s of %s"
                   .formatted(id, token.leaderEpoch(), state.get().phase(), state.get().token())));
     }
+    if (mayTakeOver(state.get().writer())) {
+      return takeOver(id, token, state.get().writer());
+    }
+    return lookAgain(id, token);
+  }
+
+  private CompletableFuture<StreamState> lookAgain(StreamId id, StreamToken token) {
     CompletableFuture<StreamState> later = new CompletableFuture<>();
     scheduler.schedule(
         TimeUnit.MILLISECONDS.toNanos(config.drainPollMs()),
@@ -331,6 +430,56 @@ public final class StorageEngine implements StreamStore {
                 .thenCompose(position -> untilOpen(id, token))
                 .whenComplete((open, failure) -> pass(open, failure, later)));
     return later;
+  }
+
+  /** Object mode only, and only if the controller says so: impatience is no reason (P13). */
+  private boolean mayTakeOver(WriterIncarnation unresolved) {
+    return isNodeFenced.test(unresolved.nodeId())
+        && catalog.wals().stream()
+            .anyMatch(
+                known ->
+                    known.writer().walId().equals(unresolved.walId())
+                        && known.kind() == WalKind.OBJECT);
+  }
+
+  private CompletableFuture<StreamState> takeOver(
+      StreamId id, StreamToken token, WriterIncarnation unresolved) {
+    CompletableFuture<Void> decided = new CompletableFuture<>();
+    scheduler.execute(
+        () ->
+            foreignChains
+                .takeOver(id, token, unresolved.walId())
+                .whenComplete((done, failure) -> pass(done, failure, decided)));
+    return decided
+        .handle(
+            (done, failure) -> {
+              if (failure != null) {
+                LOG.error(
+                    "[stream={} epoch={}] cannot be recovered from WAL {} of {}",
+                    id,
+                    token.leaderEpoch(),
+                    unresolved.walId(),
+                    unresolved,
+                    Failures.cause(failure));
+              }
+              return failure == null ? untilOpen(id, token) : lookAgain(id, token);
+            })
+        .thenCompose(each -> each);
+  }
+
+  /**
+   * Says which brokers the controller has fenced, or knows no more: what their object WALs hold of
+   * streams that are claimed here is then taken over (P13). Asked whenever a claim has to wait.
+   */
+  public void onNodesFenced(IntPredicate isFenced) {
+    isNodeFenced = isFenced;
+  }
+
+  /** P14: what the WAL was fenced by has the streams, or will; the WAL has told of it. */
+  private void onWalFailure(WalException cause) {
+    if (cause instanceof WalException.Fenced lost) {
+      fence(lost);
+    }
   }
 
   private StreamHandle open(StreamState state, StreamToken token, CheckpointSource checkpoints) {
@@ -345,7 +494,7 @@ public final class StorageEngine implements StreamStore {
         new ReadAhead(
             Math.min(config.objectBlockBytes(), config.maxReadAheadBytes()),
             config.maxReadAheadBytes());
-    return new StreamLog(state, wal, tail, uploads, readAhead);
+    return new StreamLog(state, wal, tail, uploads, readAhead, this::onWalFailure);
   }
 
   /** No more appends, those under way durable. */
@@ -514,7 +663,7 @@ public final class StorageEngine implements StreamStore {
         finished.thenApply(
             isSealed -> {
               long left = uploads.pendingBytes();
-              if (!isSealed) {
+              if (!isSealed && fenced.get() == null) {
                 LOG.warn(
                     "[wal={}] is not drained: {} bytes are in it alone, keep it",
                     wal.walId(),
@@ -529,6 +678,9 @@ public final class StorageEngine implements StreamStore {
 
   /** Whether the WAL was drained and sealed. */
   private CompletableFuture<Boolean> drainAll() {
+    if (fenced.get() != null) {
+      return CompletableFuture.completedFuture(false);
+    }
     List<CompletableFuture<Void>> underWay = new ArrayList<>();
     transitions.values().forEach(each -> underWay.add(each.handle((done, failure) -> null)));
     return allOf(underWay).thenCompose(settled -> drainAll(List.copyOf(logs.values())));
@@ -577,6 +729,7 @@ public final class StorageEngine implements StreamStore {
     if (!closed) {
       closed = true;
       sweeper.close();
+      foreignChains.close();
       uploads.close();
       deleter.close();
       tail.close();
@@ -609,22 +762,38 @@ public final class StorageEngine implements StreamStore {
     for (WalState known : catalog.wals()) {
       if (known.writer().walId().equals(wal.walId())
           && (known.phase() != WalPhase.OPEN || !known.writer().equals(wal.writer()))) {
-        fence(
+        WalException.Fenced reason =
             new WalException.Fenced(
-                "writer %s is fenced: the catalog has its WAL as %s of %s"
-                    .formatted(wal.writer(), known.phase(), known.writer())));
+                "writer %s is fenced: the catalog has its WAL as %s of %s%s"
+                    .formatted(wal.writer(), known.phase(), known.writer(), successor()));
+        if (fence(reason)) {
+          faults.onFault("WAL " + wal.walId(), reason);
+        }
       }
     }
   }
 
-  private void fence(WalException.Fenced reason) {
-    if (fenced.compareAndSet(null, reason)) {
-      String why = String.valueOf(reason.getMessage());
-      LOG.error("[wal={}] {}", wal.walId(), why);
-      logs.values().forEach(log -> uploads.onDropped(log, log.onLost(why)));
-      uploads.fail(reason);
-      faults.onFault("WAL " + wal.walId(), reason);
+  /** Who writes as this node now, for a person. */
+  private String successor() {
+    return catalog.wals().stream()
+        .filter(known -> known.phase() == WalPhase.OPEN)
+        .map(WalState::writer)
+        .filter(writer -> writer.nodeId() == config.nodeId())
+        .map(writer -> "; now node %d writes WAL %s".formatted(writer.nodeId(), writer.walId()))
+        .collect(Collectors.joining());
+  }
+
+  private boolean fence(WalException.Fenced reason) {
+    if (!fenced.compareAndSet(null, reason)) {
+      return false;
     }
+    String why = String.valueOf(reason.getMessage());
+    LOG.error("[wal={}] {}", wal.walId(), why);
+    logs.values().forEach(log -> uploads.onDropped(log, log.onLost(why)));
+    uploads.fail(reason);
+    sweeper.close();
+    foreignChains.close();
+    return true;
   }
 
   private <T> CompletableFuture<T> onScheduler(Supplier<T> step) {

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,6 +41,7 @@ final class StreamLog implements UploadSource {
   private final TailCache tail;
   private final UploadPipeline uploads;
   private final ReadAhead readAhead;
+  private final Consumer<WalException> onWalFailure;
   private final FrameIndex frames = new FrameIndex();
   private final List<CompletableFuture<Void>> quietWaiters = new ArrayList<>();
   private long nextOffset;
@@ -57,12 +59,14 @@ final class StreamLog implements UploadSource {
       WriteAheadLog wal,
       TailCache tail,
       UploadPipeline uploads,
-      ReadAhead readAhead) {
+      ReadAhead readAhead,
+      Consumer<WalException> onWalFailure) {
     this.id = state.id();
     this.wal = wal;
     this.tail = tail;
     this.uploads = uploads;
     this.readAhead = readAhead;
+    this.onWalFailure = onWalFailure;
     this.logStartOffset = state.logStartOffset();
     this.committedEndOffset = state.committedEndOffset();
     this.highWatermark = state.committedEndOffset();
@@ -209,6 +213,7 @@ final class StreamLog implements UploadSource {
       quietWaiters.clear();
     }
     listener.onFailure(batch, cause);
+    onWalFailure.accept(cause);
     quiet.forEach(waiter -> waiter.completeExceptionally(walFailed(cause)));
   }
 

@@ -143,7 +143,9 @@ public final class ObjectWal implements WriteAheadLog {
   @Override
   public Reservation reserve(int bytes, boolean internal) {
     WalException failure = requireActive().failure();
-    if (failure != null) {
+    if (failure instanceof WalException.Fenced) {
+      throw new WalException.Fenced(String.valueOf(failure.getMessage()));
+    } else if (failure != null) {
       throw new WalException.Unavailable(String.valueOf(failure.getMessage()), failure);
     }
     return new Reservation(capacity.reserve(bytes, internal), internal);
@@ -186,10 +188,6 @@ public final class ObjectWal implements WriteAheadLog {
     Throwable cause = Retry.unwrap(failure);
     if (position < writing.trimPosition()) {
       return trimmed(position);
-    }
-    if (cause instanceof ObjectStoreException.NotFound) {
-      return new WalException.Corrupt(
-          ChainKeys.key(walId, ChainPosition.number(position)) + " is gone, it was not trimmed");
     }
     if (cause instanceof ObjectStoreException) {
       return new WalException.Unavailable(

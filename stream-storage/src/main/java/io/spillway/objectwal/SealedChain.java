@@ -59,16 +59,9 @@ public final class SealedChain implements WriteAheadLog {
   /** A block is gone: it was trimmed meanwhile, or lost; the catalog knows. */
   public static final class Gone extends RuntimeException {
     private static final long serialVersionUID = 1L;
-    private final long number;
 
     Gone(UUID walId, long number) {
       super(ChainKeys.key(walId, number) + " is gone");
-      this.number = number;
-    }
-
-    /** Whether a chain that is trimmed so far may lack it. */
-    public boolean isExplainedBy(long trimPosition) {
-      return number < ChainPosition.number(trimPosition);
     }
   }
 

@@ -162,6 +162,10 @@ public final class UploadPipeline implements AutoCloseable {
     CompletableFuture<Void> done = new CompletableFuture<>();
     scheduler.execute(
         () -> {
+          if (closed) {
+            done.completeExceptionally(new StreamException.Closed("uploads have stopped"));
+            return;
+          }
           nextWaiters.add(done);
           maybeCut();
         });
@@ -390,7 +394,7 @@ public final class UploadPipeline implements AutoCloseable {
       return;
     }
     if (failure != null) {
-      onStoreFailure(Failures.cause(failure));
+      onStoreFailure(planned, Failures.cause(failure));
       return;
     }
     uploaded.unreadable().forEach(this::onUnreadable);
@@ -431,9 +435,20 @@ public final class UploadPipeline implements AutoCloseable {
     return Optional.of(new Checkpoint(extent.stream(), waiting.offset(), waiting.state()));
   }
 
-  private void onStoreFailure(Throwable failure) {
+  private void onStoreFailure(List<UploadPlan.Range> planned, Throwable failure) {
     LOG.warn("building an object again after: {}", failure.toString());
-    retryLater();
+    // Another may have committed these batches meanwhile, and trimmed them away (P13).
+    catalog
+        .refresh()
+        .whenComplete(
+            (position, cause) ->
+                scheduler.execute(
+                    () -> {
+                      if (!closed) {
+                        planned.forEach(range -> resync(range.source()));
+                        retryLater();
+                      }
+                    }));
   }
 
   /**

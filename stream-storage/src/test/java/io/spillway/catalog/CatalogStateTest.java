@@ -137,6 +137,22 @@ class CatalogStateTest {
   }
 
   @Test
+  void whatAFencedChainHeldIsRecoveredByTheClaimantFromTheLevelThatKnowsHow() {
+    applied(say.openInBucket(A1));
+    applied(say.openInBucket(B1));
+    applied(say.claim(S1, 1, A1));
+    assertThat(apply(say.claim(S1, 2, B1))).isEqualTo(new MustDrain(position, A1));
+    applied(say.commit(A1, "on its behalf", extent(S1, "on its behalf", 0, 5)));
+    rejected(say.recovered(S1, token(2, B1), 5), "not fenced");
+    applied(say.level(2));
+    rejected(say.recovered(S1, token(2, B1), 4), "cannot end at 4", "committed to 5");
+    rejected(say.recovered(S1, token(3, B1), 5), "not claimed by");
+    applied(say.recovered(S1, token(2, B1), 5));
+    assertThat(stream(S1).writer()).isEqualTo(B1);
+    assertThat(ranges(say.commit(A1, "late", extent(S1, "late", 5, 6)))).containsExactly(false);
+  }
+
+  @Test
   void aClaimWhileClosingReplacesOnlyTheClaimant() {
     twoNodes();
     WriterIncarnation c1 = writer(3, 3, 1);
@@ -207,9 +223,10 @@ class CatalogStateTest {
   @Test
   void rulesOfAHigherLevelStopTheReplay() {
     applied(say.level(1));
-    assertThatThrownBy(() -> apply(say.level(2)))
+    applied(say.level(2));
+    assertThatThrownBy(() -> apply(say.level(3)))
         .isInstanceOf(CatalogException.TooNew.class)
-        .hasMessageContaining("level 2");
+        .hasMessageContaining("level 3");
   }
 
   // P16, P17

@@ -57,6 +57,10 @@ final class TestCommands {
     return new Extent(stream, key, base, end, base * 10, base, end - base, 1);
   }
 
+  OpenWal openInBucket(WriterIncarnation writer) {
+    return new OpenWal(id(), writer, WalKind.OBJECT);
+  }
+
   OpenWal open(WriterIncarnation writer) {
     return new OpenWal(id(), writer, WalKind.LOCAL);
   }

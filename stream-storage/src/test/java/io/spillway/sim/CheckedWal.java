@@ -48,6 +48,11 @@ final class CheckedWal implements WriteAheadLog {
   }
 
   @Override
+  public boolean isInObjectStore() {
+    return wal.isInObjectStore();
+  }
+
+  @Override
   public WriterIncarnation writer() {
     return wal.writer();
   }

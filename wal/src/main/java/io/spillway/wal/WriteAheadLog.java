@@ -35,8 +35,9 @@ public interface WriteAheadLog extends AutoCloseable {
   long recover(RecoveredFrameVisitor visitor);
 
   /**
-   * Takes room for {@code bytes} of payload. The only place where {@link WalException.Full} and
-   * {@link WalException.Unavailable} are thrown before an offset is assigned (P29).
+   * Takes room for {@code bytes} of payload. The only place where {@link WalException.Full}, {@link
+   * WalException.Unavailable} and {@link WalException.Fenced} are thrown before an offset is
+   * assigned (P29).
    *
    * @param internal whether the share kept for internal topics may be used (P35)
    * @return the reserved bytes, frame overhead included; hand them to one {@link #append}, or to
