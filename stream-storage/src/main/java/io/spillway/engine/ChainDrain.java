@@ -162,7 +162,8 @@ final class ChainDrain {
    * read: then it is read again from where it begins now.
    */
   private CompletableFuture<Long> onFailure(Fenced fenced, Throwable failure) {
-    boolean mayBeGone = failure instanceof SealedChain.Gone || failure instanceof WalException.Corrupt;
+    boolean mayBeGone =
+        failure instanceof SealedChain.Gone || failure instanceof WalException.Corrupt;
     if (!mayBeGone) {
       return CompletableFuture.failedFuture(failure);
     }
