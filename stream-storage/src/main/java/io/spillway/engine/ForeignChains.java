@@ -88,10 +88,8 @@ final class ForeignChains implements AutoCloseable {
     this.limits = limits;
     this.verifier = verifier;
     this.submit = submit;
-    this.fence =
-        new ChainFence(store, catalog, scheduler, threads.clock(), random, () -> closed);
-    this.sweep =
-        new ChainSweep(store, catalog, deleter::delete, scheduler, random, () -> closed);
+    this.fence = new ChainFence(store, catalog, scheduler, threads.clock(), random, () -> closed);
+    this.sweep = new ChainSweep(store, catalog, deleter::delete, scheduler, random, () -> closed);
     this.takeovers =
         new Takeovers(catalog, this::drain, submit, this::commandId, this::sweepAfterSeal);
   }
@@ -118,7 +116,7 @@ final class ForeignChains implements AutoCloseable {
             uploaded ->
                 closeAll(writer)
                     .thenCompose(closedAll -> seal(writer))
-                    .thenCompose(sealed -> drainOwn(frames + uploaded)));
+                    .thenCompose(done -> drainOwn(frames + uploaded)));
   }
 
   private CompletableFuture<Long> onScheduler(ChainDrain drain) {
@@ -207,8 +205,7 @@ final class ForeignChains implements AutoCloseable {
 
   private ChainDrain drain(UUID walId, Predicate<StreamState> wanted) {
     WriterIncarnation by =
-        new WriterIncarnation(
-            nodeId, wal.walId(), StorageEngine.nextIncarnation(catalog, nodeId));
+        new WriterIncarnation(nodeId, wal.walId(), StorageEngine.nextIncarnation(catalog, nodeId));
     return new ChainDrain(catalog, fence, new DrainParts(), walId, by, wanted);
   }
 

@@ -48,14 +48,14 @@ public final class ChainSweep {
 
   /** Deletes the blocks of all sealed chains, as far as this catalog knows them: one listing. */
   public CompletableFuture<Void> run() {
-    Set<UUID> sealed =
+    Set<UUID> chains =
         catalog.wals().stream()
             .filter(wal -> wal.phase() == WalPhase.SEALED && wal.kind() == WalKind.OBJECT)
             .map(wal -> wal.writer().walId())
             .collect(Collectors.toSet());
-    return sealed.isEmpty()
+    return chains.isEmpty()
         ? CompletableFuture.completedFuture(null)
-        : page(ChainKeys.PREFIX, "", sealed);
+        : page(ChainKeys.PREFIX, "", chains);
   }
 
   /** Deletes the blocks of one chain, if it is sealed. */
@@ -68,20 +68,20 @@ public final class ChainSweep {
         : CompletableFuture.completedFuture(null);
   }
 
-  private CompletableFuture<Void> page(String prefix, String after, Set<UUID> sealed) {
+  private CompletableFuture<Void> page(String prefix, String after, Set<UUID> chains) {
     return retry
         .run("list " + prefix, () -> store.list(prefix, after, PAGE), Retry::isTransient)
         .thenCompose(
             page -> {
               for (ObjectInfo object : page) {
                 boolean isBlock = object.sizeBytes() > ChainObject.HEADER_BYTES;
-                if (isBlock && ChainKeys.walId(object.key()).filter(sealed::contains).isPresent()) {
+                if (isBlock && ChainKeys.walId(object.key()).filter(chains::contains).isPresent()) {
                   delete.accept(object.key());
                 }
               }
               return page.size() < PAGE
                   ? CompletableFuture.<Void>completedFuture(null)
-                  : page(prefix, page.get(page.size() - 1).key(), sealed);
+                  : page(prefix, page.get(page.size() - 1).key(), chains);
             });
   }
 }
