@@ -232,11 +232,7 @@ public final class StorageEngine implements StreamStore {
   private CompletableFuture<Void> openOwnWal() {
     return foreignChains
         .drainOwn()
-        .thenCompose(
-            frames -> {
-              recoveredFrames = frames;
-              return onScheduler(this::recover);
-            })
+        .thenCompose(frames -> onScheduler(() -> recover(frames)))
         .thenCompose(
             recovery ->
                 openIncarnation()
@@ -281,7 +277,10 @@ public final class StorageEngine implements StreamStore {
             .orElse(0);
   }
 
-  private Recovery recover() {
+  /**
+   * @param drained frames that came from chains which this node left
+   */
+  private Recovery recover(long drained) {
     Recovery.requireOwnWal(catalog, wal.walId(), config.nodeId());
     long trimmed =
         catalog.wals().stream()
@@ -298,7 +297,7 @@ public final class StorageEngine implements StreamStore {
           deleter.delete(object.key());
         });
     uploads.startAt(recovery.logs(), end - 1, trimmed);
-    recoveredFrames += recovery.frames();
+    recoveredFrames = drained + recovery.frames();
     if (recovery.frames() > 0) {
       LOG.info(
           "[wal={}] recovered {} frames, {} of them superfluous; {} bytes of {} streams are to be uploaded",
@@ -449,7 +448,14 @@ public final class StorageEngine implements StreamStore {
         () ->
             foreignChains
                 .takeOver(id, token, unresolved.walId())
-                .whenComplete((done, failure) -> pass(done, failure, decided)));
+                .whenComplete(
+                    (done, failure) -> {
+                      if (failure == null) {
+                        decided.complete(null);
+                      } else {
+                        decided.completeExceptionally(failure);
+                      }
+                    }));
     return decided
         .handle(
             (done, failure) -> {
