@@ -127,7 +127,7 @@ class ObjectModeTest {
     for (int i = 0; i < 20; i++) {
       StreamHandle taken = world.await(claims.get(i));
       assertThat(taken.highWatermark()).as("G1").isEqualTo(10L * (3 + i));
-      assertThat(taken.epochs()).extracting("startOffset").containsExactly(0L, 30L + 10 * i);
+      assertThat(taken.epochs()).extracting("startOffset").containsExactly(0L, 30L + 10L * i);
       Node owner = i % 2 == 0 ? two : three;
       owner.requireReadable(taken);
       owner.append(taken, 2);
@@ -302,7 +302,7 @@ class ObjectModeTest {
       for (int i = 0; i < 3; i++) {
         claims.add(two.claiming(i, 2));
       }
-      worldOfSeed.runFor(seed * 40, TimeUnit.MILLISECONDS);
+      worldOfSeed.runFor(seed * 40L, TimeUnit.MILLISECONDS);
       Node again = worldOfSeed.start(1);
       for (int i = 0; i < 6; i++) {
         Node owner = i < 3 ? two : again;
