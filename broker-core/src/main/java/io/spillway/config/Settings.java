@@ -44,7 +44,39 @@ public final class Settings {
         "object.store.url",
         Setting.Type.STRING,
         null,
-        "Where objects are: `file:DIR`. Default: `store` under `data.dir`.");
+        "Where objects are: `file:DIR`, or `s3://BUCKET/PREFIX?name=value&...`. Default: `store`"
+            + " under `data.dir`. The parameters of an S3 URL are in docs/operations.md.");
+    ours(
+        "object.store.access.key",
+        Setting.Type.PASSWORD,
+        null,
+        "Access key for an S3 store. Default: what the AWS SDK finds: the variables"
+            + " `AWS_ACCESS_KEY_ID` and so on, the shared files, a web identity, the container, the"
+            + " instance.");
+    ours(
+        "object.store.secret.key",
+        Setting.Type.PASSWORD,
+        null,
+        "Secret key that belongs to `object.store.access.key`.");
+    ours(
+        "object.store.session.token",
+        Setting.Type.PASSWORD,
+        null,
+        "Session token that belongs to `object.store.access.key`, if that is temporary.");
+    number(
+        "object.store.max.requests",
+        32,
+        1,
+        1_000,
+        "Requests to an S3 store under way at once, of each kind: reads, writes, conditional"
+            + " creates.");
+    number(
+        "object.store.max.requests.per.second",
+        1_000,
+        1,
+        1_000_000,
+        "Requests to an S3 store in a second, of each kind. A store that answers 'slow down' is"
+            + " asked less, of that kind.");
     bytes(
         "wal.capacity.bytes",
         1L << 30,

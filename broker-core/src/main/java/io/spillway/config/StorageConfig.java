@@ -6,32 +6,36 @@ import java.nio.file.Path;
  * Where data is and when it moves.
  *
  * @param walDir of the file WAL; absolute
- * @param objectDir of the directory store; absolute
+ * @param objects where objects are
  * @param walDirectIo whether to try to write past the page cache
  * @param uploadBytes upload when this much waits
  * @param uploadIntervalMs upload what waited this long
  */
 public record StorageConfig(
     Path walDir,
-    Path objectDir,
+    ObjectStoreConfig objects,
     long walCapacityBytes,
     boolean walDirectIo,
     long uploadBytes,
     long uploadIntervalMs) {
 
   static StorageConfig of(SettingValues values, Path dataDir) {
-    Path walDir = directory(values, "wal.url", "object:", dataDir.resolve("wal"));
-    Path objectDir = directory(values, "object.store.url", "s3:", dataDir.resolve("store"));
-    if (walDir.startsWith(objectDir) || objectDir.startsWith(walDir)) {
-      throw SettingValues.invalid(
-          "wal.url",
-          "file:" + walDir,
-          "a directory apart from object.store.url, file:" + objectDir);
-    }
+    Path walDir = walDirectory(values, dataDir.resolve("wal"));
+    ObjectStoreConfig objects = ObjectStoreConfig.of(values, dataDir.resolve("store"));
+    objects
+        .directory()
+        .filter(store -> walDir.startsWith(store) || store.startsWith(walDir))
+        .ifPresent(
+            store -> {
+              throw SettingValues.invalid(
+                  "wal.url",
+                  "file:" + walDir,
+                  "a directory apart from object.store.url, file:" + store);
+            });
     long capacity = values.longValue("wal.capacity.bytes");
     return new StorageConfig(
         walDir,
-        objectDir,
+        objects,
         capacity,
         values.booleanValue("wal.direct.io"),
         uploadBytes(values, capacity),
@@ -53,15 +57,20 @@ public record StorageConfig(
     return bytes;
   }
 
-  private static Path directory(
-      SettingValues values, String setting, String notYet, Path defaultDirectory) {
+  private static Path walDirectory(SettingValues values, Path defaultDirectory) {
+    String setting = "wal.url";
+    String url = values.text(setting).orElse("");
+    if (url.startsWith("object:")) {
+      throw SettingValues.invalid(setting, url, "file:DIR: this release has no wal.url=object:");
+    }
+    return directory(values, setting, defaultDirectory);
+  }
+
+  /** The directory of a {@code file:} URL, absolute. */
+  static Path directory(SettingValues values, String setting, Path defaultDirectory) {
     String url = values.text(setting).orElse("");
     if (url.isEmpty()) {
       return defaultDirectory;
-    }
-    if (url.startsWith(notYet)) {
-      throw SettingValues.invalid(
-          setting, url, "file:DIR: this release has no " + setting + "=" + notYet);
     }
     // file:DIR and file:///DIR both; no percent decoding, so that any path can be written.
     String path = url.startsWith("file:") ? url.substring("file:".length()) : "";
@@ -69,7 +78,12 @@ public record StorageConfig(
       path = path.startsWith("///") ? path.substring(2) : "";
     }
     if (path.isEmpty()) {
-      throw SettingValues.invalid(setting, url, "file:DIR, as in file:/var/lib/spillway");
+      throw SettingValues.invalid(
+          setting,
+          url,
+          setting.equals("wal.url")
+              ? "file:DIR, as in file:/var/lib/spillway"
+              : "file:DIR, as in file:/var/lib/spillway, or s3://BUCKET/PREFIX");
     }
     return Path.of(path).toAbsolutePath().normalize();
   }

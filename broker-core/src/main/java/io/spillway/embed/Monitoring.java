@@ -73,6 +73,11 @@ final class Monitoring implements AutoCloseable {
     faults.add(component + " stopped: " + cause.getMessage());
   }
 
+  /** The broker is not yet serving. */
+  void starting(String what) {
+    notServing = "starting: " + what;
+  }
+
   /** From now on the broker serves. */
   void serving() {
     notServing = "";

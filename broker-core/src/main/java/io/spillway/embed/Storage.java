@@ -10,9 +10,7 @@ import io.spillway.config.StorageConfig;
 import io.spillway.engine.EngineConfig;
 import io.spillway.engine.StartRefusedException.WalMissing;
 import io.spillway.engine.StorageEngine;
-import io.spillway.object.MeteredObjectStore;
-import io.spillway.object.ObjectStores;
-import io.spillway.object.StoreProbe;
+import io.spillway.object.ObjectStore;
 import io.spillway.partition.KafkaBatchVerifier;
 import io.spillway.presence.Presence;
 import io.spillway.presence.PresenceBeacon;
@@ -32,6 +30,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.kafka.common.Uuid;
 
@@ -47,7 +46,6 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
 
   private static final String CATALOG = "catalog";
   private static final String METADATA = "metadata";
-  private static final String PROBE = "probe/";
 
   StreamStore streams() {
     return engine;
@@ -79,6 +77,7 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
    * Opens and recovers; waits for the bucket as long as it takes.
    *
    * @param addresses where this broker will serve
+   * @param starting told what the start waits for
    */
   static Storage open(
       BrokerConfig config,
@@ -86,14 +85,14 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
       Threads threads,
       RandomSource random,
       FaultHandler faults,
-      Closables closables) {
+      Closables closables,
+      Consumer<String> starting) {
     StorageConfig settings = config.storage();
     Scheduler retries = threads.newScheduler("store-retry");
-    MeteredObjectStore store =
+    ObjectStore store =
         closables.add(
             "object store",
-            new MeteredObjectStore(ObjectStores.open("file:" + settings.objectDir(), threads)));
-    StoreProbe.run(store, PROBE, retries, random).join();
+            ProbedStore.open(settings.objects(), threads, retries, random, starting));
     boolean isNew = LocalWal.peek(settings.walDir()).isEmpty();
 
     ObjectSharedLog catalogLog =

@@ -3,6 +3,7 @@ package io.spillway.main;
 import io.spillway.catalog.LogStreamCatalog;
 import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.config.BrokerConfig;
+import io.spillway.config.ObjectStoreConfig;
 import io.spillway.config.SettingSources;
 import io.spillway.config.StartRefusedException;
 import io.spillway.engine.WalAbandonment;
@@ -114,10 +115,14 @@ final class WalCommands {
   }
 
   private static void abandon(BrokerConfig config, UUID walId, boolean force, PrintStream out) {
-    Path store = config.storage().objectDir();
-    if (!Files.isDirectory(store.resolve(CATALOG))) {
-      throw new StartRefusedException("no object store with a catalog in " + store);
-    }
+    ObjectStoreConfig store = config.storage().objects();
+    store
+        .directory()
+        .filter(directory -> !Files.isDirectory(directory.resolve(CATALOG)))
+        .ifPresent(
+            directory -> {
+              throw new StartRefusedException("no object store with a catalog in " + directory);
+            });
     SystemRandom random = new SystemRandom();
     try (SystemThreads threads =
             new SystemThreads(
@@ -126,7 +131,10 @@ final class WalCommands {
                 (part, cause) -> {
                   throw new IllegalStateException(part, cause);
                 });
-        ObjectStore objects = ObjectStores.open("file:" + store, threads)) {
+        ObjectStore objects = ObjectStores.open(store.url(), store.credentials(), threads)) {
+      if (objects.list(CATALOG + "/", "", 1).join().isEmpty()) {
+        throw new StartRefusedException("no catalog in " + store.place());
+      }
       Scheduler scheduler = threads.newScheduler(CATALOG);
       try (ObjectSharedLog log =
               new ObjectSharedLog(objects, CATALOG, Optional.empty(), scheduler, random);

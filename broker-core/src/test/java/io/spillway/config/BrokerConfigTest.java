@@ -32,7 +32,8 @@ class BrokerConfigTest {
     assertThat(config.node().nodeId()).isEqualTo(1);
     assertThat(config.node().dataDir()).isEqualTo(Path.of("spillway-data").toAbsolutePath());
     assertThat(config.storage().walDir()).isEqualTo(config.node().dataDir().resolve("wal"));
-    assertThat(config.storage().objectDir()).isEqualTo(config.node().dataDir().resolve("store"));
+    assertThat(config.storage().objects().directory())
+        .contains(config.node().dataDir().resolve("store"));
     assertThat(config.metrics().mustBind()).isFalse();
     assertThat(config.topics().retentionMs()).isEqualTo(604_800_000);
     assertThat(config.budgets().inFlightBytes()).isEqualTo(128 << 20);
@@ -70,8 +71,9 @@ class BrokerConfigTest {
           log.cleanup.policy=compact,drop   | valid is a list of compact, delete
           log.segment.bytes=5               | valid is a whole number of at least 1048576
           wal.url=object:                   | invalid setting wal.url=object:: valid is file:DIR: this release has no wal.url=object:
-          object.store.url=s3://b/p?region=x | invalid setting object.store.url=s3://b/p?region=x: valid is file:DIR: this release has no object.store.url=s3:
-          object.store.url=gs://b           | valid is file:DIR, as in file:/var/lib/spillway
+          object.store.url=s3://b/p?regoin=x | invalid object.store.url: unknown parameter 'regoin'
+          object.store.url=gs://b           | valid is file:DIR, as in file:/var/lib/spillway, or s3://BUCKET/PREFIX
+          object.store.access.key=AKIA      | set both of object.store.access.key and object.store.secret.key
           wal.url=file:                     | valid is file:DIR, as in
           wal.url=file://host/dir           | valid is file:DIR, as in
           listeners=PLAINTEXT://0.0.0.0:9092 | listener PLAINTEXT would advertise 0.0.0.0:9092, which clients cannot connect to: set advertised.listeners, as in --set advertised.listeners=PLAINTEXT://HOST:9092

@@ -21,6 +21,7 @@ import io.spillway.catalog.StreamCatalog.WalPhase;
 import io.spillway.catalog.StreamCatalog.WalState;
 import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStore;
+import io.spillway.object.RequestMeter;
 import io.spillway.runtime.Cancellable;
 import io.spillway.runtime.FaultHandler;
 import io.spillway.runtime.RandomSource;
@@ -76,7 +77,8 @@ public final class StorageEngine implements StreamStore {
   private final EngineConfig config;
   private final WriteAheadLog wal;
   private final StreamCatalog catalog;
-  private final MeteredObjectStore store;
+  private final ObjectStore store;
+  private final RequestMeter requests;
   private final Scheduler scheduler;
   private final RandomSource random;
   private final FaultHandler faults;
@@ -117,10 +119,14 @@ public final class StorageEngine implements StreamStore {
     this.scheduler = threads.newScheduler("storage");
     this.random = random;
     this.faults = faults;
-    this.store =
-        objectStore instanceof MeteredObjectStore metered
-            ? metered
-            : new MeteredObjectStore(objectStore);
+    if (objectStore instanceof RequestMeter meter) {
+      this.store = objectStore;
+      this.requests = meter;
+    } else {
+      MeteredObjectStore metered = new MeteredObjectStore(objectStore);
+      this.store = metered;
+      this.requests = metered;
+    }
     this.tail = new TailCache(config.tailCacheBytes());
     UploadLimits limits =
         new UploadLimits(
@@ -630,14 +636,14 @@ public final class StorageEngine implements StreamStore {
         tail.bytes(),
         blocks.cachedBytes(),
         readStats.snapshot(),
-        store.requests(),
+        requests.requests(),
         uploads.uploadedBytes(),
         uploads.uploadedObjects(),
         deleter.deletedObjects(),
         recoveredFrames,
         uploads.damagedBatches(),
         uploads.unreadableStreams(),
-        store.reachable());
+        requests.reachable());
   }
 
   @Override

@@ -16,7 +16,7 @@ import java.util.function.Function;
  * store. Kinds: put, create, get, head, list, delete, multipart, part. Outcomes: ok, exists,
  * conflict, missing, unavailable, ambiguous, refused, failed.
  */
-public final class MeteredObjectStore implements ObjectStore {
+public final class MeteredObjectStore implements ObjectStore, RequestMeter {
 
   private final ObjectStore delegate;
   private final ConcurrentMap<String, LongAdder> requests = new ConcurrentHashMap<>();
@@ -26,14 +26,14 @@ public final class MeteredObjectStore implements ObjectStore {
     this.delegate = delegate;
   }
 
-  /** Requests since start, a snapshot. */
+  @Override
   public Map<String, Long> requests() {
     Map<String, Long> counts = new TreeMap<>();
     requests.forEach((name, count) -> counts.put(name, count.sum()));
     return counts;
   }
 
-  /** Whether the request that ended last was answered by the store; true before the first. */
+  @Override
   public boolean reachable() {
     return reachable;
   }

@@ -37,8 +37,10 @@ public final class StoreProbe {
    * Probes until the store gives an answer: while it is unreachable the probe waits and warns.
    *
    * @param prefix folder of the probe's objects, ending in {@code /}
-   * @return fails with {@link ObjectStoreException.Refused}, which says what the store did, or with
-   *     {@link ObjectStoreException.NotFound} when there is no such bucket
+   * @param store one that repeats nothing by itself: a repeat of a create that was carried out
+   *     would find its own object there
+   * @return fails with {@link ObjectStoreException.Refused}, which says what the store did, or that
+   *     there is no such bucket, or no access to it
    */
   public static CompletableFuture<Void> run(
       ObjectStore store, String prefix, Scheduler scheduler, RandomSource random) {
@@ -81,11 +83,18 @@ public final class StoreProbe {
     return CompletableFuture.allOf(attempts.toArray(CompletableFuture<?>[]::new))
         .thenApply(
             done -> {
+              boolean conflict = false;
               List<Integer> winners = new ArrayList<>();
               for (int writer = 0; writer < WRITERS; writer++) {
-                if (attempts.get(writer).join() == PutIfAbsent.CREATED) {
-                  winners.add(writer);
+                switch (attempts.get(writer).join()) {
+                  case CREATED -> winners.add(writer);
+                  case CONFLICT -> conflict = true;
+                  case EXISTS -> {}
                 }
+              }
+              if (winners.isEmpty() && conflict) {
+                throw new ObjectStoreException.Unavailable(
+                    "writers that raced all conflicted", null);
               }
               if (winners.size() != 1) {
                 throw refused(

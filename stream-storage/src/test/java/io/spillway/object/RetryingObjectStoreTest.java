@@ -59,9 +59,10 @@ class RetryingObjectStoreTest extends ObjectStoreContract {
         new RetryingObjectStore(
             metered,
             threads.newScheduler("retry"),
+            threads.clock(),
             threads.randomSource(),
             Retry.Policy.attempts(3),
-            4);
+            new RequestBudget(4, 1e9));
     bucket.setOutage(true);
     assertThatThrownBy(() -> await(store.head("k")))
         .hasRootCauseInstanceOf(ObjectStoreException.Unavailable.class);
@@ -85,13 +86,73 @@ class RetryingObjectStoreTest extends ObjectStoreContract {
     assertThat(counting.mostAtOnce).isEqualTo(2);
   }
 
+  @Test
+  void startsNoMoreRequestsASecondThanAgreed() {
+    CountingStore counting = new CountingStore();
+    RequestLane lane = lane(1_000, 10);
+    List<CompletableFuture<Void>> puts = new ArrayList<>();
+    for (int i = 0; i < 1_000; i++) {
+      String key = "k" + i;
+      puts.add(lane.run(() -> counting.store().put(key, List.of())));
+    }
+    threads.runFor(10_000_000_000L);
+    assertThat(counting.tasks).isBetween(95, 103);
+    lane.close();
+    assertThat(puts).allSatisfy(put -> assertThat(put.isDone()).isTrue());
+  }
+
+  @Test
+  void aThrottledStoreIsAskedForLessThenForMoreAgain() {
+    RequestLane lane = lane(100, 1_000);
+    for (int second = 0; second < 10; second++) {
+      for (int i = 0; i < 20; i++) {
+        lane.run(
+            () ->
+                CompletableFuture.failedFuture(
+                    new ObjectStoreException.Unavailable("slow down", null, true)));
+      }
+      threads.runFor(1_100_000_000L);
+    }
+    assertThat(lane.perSecond()).isLessThan(60);
+    threads.runFor(600_000_000_000L); // what waits is refused too; then it is quiet
+    assertThat(lane.perSecond()).isEqualTo(1_000);
+  }
+
+  @Test
+  void throttledWritesHoldUpNoReadsAndNoCreates() {
+    SimulatedBucket bucket = new SimulatedBucket(threads, Faults.none());
+    ObjectStore behind = bucket.connect("a");
+    ObjectStore throttled =
+        new ForwardingObjectStore(behind) {
+          @Override
+          public CompletableFuture<Void> put(String key, List<ByteBuffer> body) {
+            return CompletableFuture.failedFuture(
+                new ObjectStoreException.Unavailable("slow down", null, true));
+          }
+        };
+    ObjectStore store = retrying(throttled, 2);
+    for (int i = 0; i < 50; i++) {
+      store.put("data/" + i, List.of());
+    }
+    threads.runFor(20_000_000_000L);
+    await(store.putIfAbsent("log/1", List.of()));
+    assertThat(await(store.head("log/1"))).isPresent();
+    store.close();
+  }
+
+  private RequestLane lane(int maxAtOnce, double maxPerSecond) {
+    return new RequestLane(
+        new RequestBudget(maxAtOnce, maxPerSecond), threads.newScheduler("lane"), threads.clock());
+  }
+
   private ObjectStore retrying(ObjectStore store, int maxRequests) {
     return new RetryingObjectStore(
-        store,
+        store instanceof MeteredObjectStore metered ? metered : new MeteredObjectStore(store),
         threads.newScheduler("retry"),
+        threads.clock(),
         threads.randomSource(),
         Retry.Policy.forever(),
-        maxRequests);
+        new RequestBudget(maxRequests, 1e9));
   }
 
   private final class CountingStore {

@@ -38,6 +38,6 @@ public final class AdminHandlers {
         new DescribeConfigsHandler(control::metadata, descriptions),
         new AlterConfigsHandler(control),
         new ReassignmentsHandler(control),
-        new DescribeLogDirsHandler(partitions, "file:" + config.storage().objectDir()));
+        new DescribeLogDirsHandler(partitions, config.storage().objects().place()));
   }
 }
