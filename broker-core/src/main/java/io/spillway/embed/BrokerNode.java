@@ -155,8 +155,8 @@ final class BrokerNode {
     List<Endpoint> endpoints = Listening.endpoints(config.listeners(), bound);
     List<HostPort> addresses =
         endpoints.stream().map(endpoint -> new HostPort(endpoint.host(), endpoint.port())).toList();
-    Storage opened = Storage.open(
-            config, addresses, threads, random, faults, closables, watch::starting);
+    Storage opened =
+        Storage.open(config, addresses, threads, random, faults, closables, watch::starting);
     storage = opened;
     watch.add(new StorageMetrics(opened.engine()::stats));
     watch.storage(opened.engine()::stats);

@@ -27,6 +27,7 @@ final class S3Errors {
   private static final int FORBIDDEN = 403;
   private static final int TOO_MANY_REQUESTS = 429;
   private static final int INTERNAL_ERROR = 500;
+  private static final int NOT_IMPLEMENTED = 501;
   private static final int SERVICE_UNAVAILABLE = 503;
 
   private static final Set<String> EXPIRED =
@@ -92,7 +93,7 @@ final class S3Errors {
     if (EXPIRED.contains(code)) {
       return new ObjectStoreException.Unavailable(message + ": renew the keys", answer);
     }
-    if (status >= INTERNAL_ERROR) {
+    if (status >= INTERNAL_ERROR && status != NOT_IMPLEMENTED) {
       // S3 itself says 503 before it does anything; whoever stands between may say it afterwards.
       boolean nothingDone = status == SERVICE_UNAVAILABLE && !code.isEmpty();
       return repeatable || nothingDone

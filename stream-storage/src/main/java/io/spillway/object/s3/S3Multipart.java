@@ -46,7 +46,7 @@ final class S3Multipart implements Multipart {
                             .partNumber(partNumber)
                             .contentLength(bytes.sizeBytes())
                             .checksumCRC32C(checksum)
-                            .overrideConfiguration(S3Requests.timeout(bytes.sizeBytes())),
+                            .overrideConfiguration(requests.timeout(bytes.sizeBytes())),
                     bytes),
         answer -> {
           parts.put(
@@ -101,7 +101,7 @@ final class S3Multipart implements Multipart {
                                 .bucket(requests.location().bucket())
                                 .key(bucketKey)
                                 .uploadId(uploadId)
-                                .overrideConfiguration(S3Requests.timeout(0))),
+                                .overrideConfiguration(requests.timeout(0))),
             answer -> true,
             failure -> S3Errors.isNoSuchUpload(failure) ? true : null);
     return aborted.thenApply(done -> null);

@@ -6,6 +6,7 @@ import io.spillway.object.ObjectStoreException;
 import io.spillway.object.StoreCredentials;
 import io.spillway.runtime.Threads;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -32,6 +33,7 @@ public final class S3ObjectStore implements ObjectStore {
 
   private static final int PAGE = 1_000;
   private static final int COMPLETION_THREADS = 4;
+  private static final Duration BASE_TIMEOUT = Duration.ofSeconds(20);
 
   private final S3Location location;
   private final S3Requests requests;
@@ -51,12 +53,21 @@ public final class S3ObjectStore implements ObjectStore {
    */
   public static S3ObjectStore open(
       S3Location location, Optional<StoreCredentials> credentials, Threads threads) {
+    return open(location, credentials, threads, BASE_TIMEOUT);
+  }
+
+  /** With another time that an attempt is given. */
+  static S3ObjectStore open(
+      S3Location location,
+      Optional<StoreCredentials> credentials,
+      Threads threads,
+      Duration baseTimeout) {
     Executor completions = threads.newPool("s3", COMPLETION_THREADS);
     S3Credentials keys =
         S3Credentials.of(
             location, credentials, threads.newPool("s3-credentials", 1), threads.clock());
     return new S3ObjectStore(
-        new S3Requests(location, S3Connection.open(location, keys, completions)));
+        new S3Requests(location, baseTimeout, S3Connection.open(location, keys, completions)));
   }
 
   private String inBucket(String key) {
@@ -100,7 +111,7 @@ public final class S3ObjectStore implements ObjectStore {
         .key(inBucket(ObjectKeys.requireValid(key)))
         .contentLength(bytes.sizeBytes())
         .checksumCRC32C(location.checksums() ? bytes.crc32c() : null)
-        .overrideConfiguration(S3Requests.timeout(bytes.sizeBytes()));
+        .overrideConfiguration(requests.timeout(bytes.sizeBytes()));
   }
 
   @Override
@@ -122,7 +133,7 @@ public final class S3ObjectStore implements ObjectStore {
                     get.bucket(location.bucket())
                         .key(inBucket(key))
                         .range(range)
-                        .overrideConfiguration(S3Requests.timeout(length)),
+                        .overrideConfiguration(requests.timeout(length)),
                 new RangeSink(what, length)),
         bytes -> bytes,
         failure ->
@@ -148,7 +159,7 @@ public final class S3ObjectStore implements ObjectStore {
                 head ->
                     head.bucket(location.bucket())
                         .key(inBucket(key))
-                        .overrideConfiguration(S3Requests.timeout(0))),
+                        .overrideConfiguration(requests.timeout(0))),
         answer -> Optional.of(new ObjectInfo(key, answer.contentLength())),
         failure ->
             S3Errors.statusOf(failure) == S3Errors.NOT_FOUND ? Optional.<ObjectInfo>empty() : null);
@@ -172,7 +183,7 @@ public final class S3ObjectStore implements ObjectStore {
                             .prefix(inBucket(prefix))
                             .startAfter(startAfter.isEmpty() ? null : inBucket(startAfter))
                             .maxKeys(page)
-                            .overrideConfiguration(S3Requests.timeout(0))),
+                            .overrideConfiguration(requests.timeout(0))),
             answer -> answer)
         .thenCompose(
             answer -> {
@@ -198,7 +209,7 @@ public final class S3ObjectStore implements ObjectStore {
                     delete
                         .bucket(location.bucket())
                         .key(inBucket(key))
-                        .overrideConfiguration(S3Requests.timeout(0))),
+                        .overrideConfiguration(requests.timeout(0))),
         answer -> null);
   }
 
@@ -215,7 +226,7 @@ public final class S3ObjectStore implements ObjectStore {
                         .bucket(location.bucket())
                         .key(inBucket(key))
                         .checksumAlgorithm(checksums)
-                        .overrideConfiguration(S3Requests.timeout(0))),
+                        .overrideConfiguration(requests.timeout(0))),
         answer -> new S3Multipart(requests, key, inBucket(key), answer.uploadId()));
   }
 
@@ -261,7 +272,7 @@ public final class S3ObjectStore implements ObjectStore {
                             .prefix(inBucket(prefix))
                             .keyMarker(keyMarker)
                             .uploadIdMarker(idMarker)
-                            .overrideConfiguration(S3Requests.timeout(0))),
+                            .overrideConfiguration(requests.timeout(0))),
             answer -> answer)
         .thenCompose(
             answer -> {

@@ -20,18 +20,22 @@ import software.amazon.awssdk.services.s3.S3AsyncClient;
 final class S3Requests implements AutoCloseable {
 
   private static final long CLOSE_TIMEOUT_SECONDS = 5;
-  private static final int BASE_TIMEOUT_SECONDS = 20;
   private static final int BYTES_A_SECOND = 1 << 20;
 
   private final S3Location location;
+  private final Duration baseTimeout;
   private final S3Connection connection;
   private final S3Errors errors;
   private final CompletableFuture<Void> idle = new CompletableFuture<>();
   private int underWay;
   private boolean closed;
 
-  S3Requests(S3Location location, S3Connection connection) {
+  /**
+   * @param baseTimeout of an attempt that moves nothing; each MiB adds a second
+   */
+  S3Requests(S3Location location, Duration baseTimeout, S3Connection connection) {
     this.location = location;
+    this.baseTimeout = baseTimeout;
     this.connection = connection;
     this.errors = new S3Errors(location);
   }
@@ -111,8 +115,8 @@ final class S3Requests implements AutoCloseable {
   }
 
   /** For a request that moves so many bytes. */
-  static AwsRequestOverrideConfiguration timeout(long bytes) {
-    return timeout(Duration.ofSeconds(BASE_TIMEOUT_SECONDS + bytes / BYTES_A_SECOND));
+  AwsRequestOverrideConfiguration timeout(long bytes) {
+    return timeout(baseTimeout.plusSeconds(bytes / BYTES_A_SECOND));
   }
 
   static AwsRequestOverrideConfiguration timeout(Duration timeout) {
