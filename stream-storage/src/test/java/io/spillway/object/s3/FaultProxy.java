@@ -179,7 +179,15 @@ public final class FaultProxy implements AutoCloseable {
     }
   }
 
-  private record Response(byte[] head, byte[] body) {
+  private static final class Response {
+    private final byte[] head;
+    private final byte[] body;
+
+    Response(byte[] head, byte[] body) {
+      this.head = head;
+      this.body = body;
+    }
+
     static Response error(int status, String code) {
       byte[] body =
           ("<?xml version=\"1.0\"?><Error><Code>"
@@ -286,14 +294,16 @@ public final class FaultProxy implements AutoCloseable {
 
     private void answer(Response response) throws IOException {
       readBody();
-      out.write(response.head());
-      out.write(response.body());
+      out.write(response.head);
+      if (!head.lines().get(0).startsWith("HEAD ")) {
+        out.write(response.body);
+      }
       out.flush();
     }
 
     private void answerHalf(Response response) throws IOException {
-      out.write(response.head());
-      out.write(response.body(), 0, response.body().length / 2);
+      out.write(response.head);
+      out.write(response.body, 0, response.body.length / 2);
       out.flush();
       // Closed, not reset: a reset would take back what the client has not read yet.
       client.shutdownOutput();

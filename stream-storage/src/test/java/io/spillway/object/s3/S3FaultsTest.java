@@ -282,7 +282,7 @@ class S3FaultsTest {
     proxy.onEach(
         request -> {
           synchronized (random) {
-            return random.nextInt(3) == 0 ? faults.get(random.nextInt(faults.size())) : Fault.PASS;
+            return random.nextInt(4) == 0 ? faults.get(random.nextInt(faults.size())) : Fault.PASS;
           }
         });
     UUID cluster = new UUID(1, 2);
@@ -297,7 +297,7 @@ class S3FaultsTest {
               threads.newScheduler("log-" + writer),
               new SystemRandom()));
     }
-    int numbers = 12;
+    int numbers = 5;
     Map<String, String> wonBy = new ConcurrentHashMap<>();
     for (int number = 0; number < numbers; number++) {
       List<CompletableFuture<SharedLog.Created>> creates = new ArrayList<>();

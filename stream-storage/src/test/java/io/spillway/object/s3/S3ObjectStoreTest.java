@@ -1,6 +1,5 @@
 package io.spillway.object.s3;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -18,6 +17,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
@@ -112,18 +112,13 @@ class S3ObjectStoreTest extends ObjectStoreContract {
     Path hosts = Files.writeString(other.resolve("hosts"), "127.0.0.1 my-bucket.localhost");
     try (S3Server virtual = S3Server.startWithVirtualHosts(other)) {
       virtual.createBucket("my-bucket");
-      Process client =
-          new ProcessBuilder(
-                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                  "-XX:TieredStopAtLevel=1",
-                  "-Djdk.net.hosts.file=" + hosts,
-                  "-cp",
-                  System.getProperty("java.class.path"),
-                  VirtualHostClient.class.getName(),
-                  "s3://my-bucket?pathStyle=false&endpoint=http://localhost:" + virtual.port())
-              .redirectErrorStream(true)
-              .start();
-      assertThat(new String(client.getInputStream().readAllBytes(), UTF_8)).endsWith("read 5\n");
+      String said =
+          ClientProcess.run(
+              List.of("-Djdk.net.hosts.file=" + hosts),
+              Map.of(),
+              "s3://my-bucket?pathStyle=false&endpoint=http://localhost:" + virtual.port(),
+              true);
+      assertThat(said).endsWith("read 5\n");
       assertThat(virtual.files("my-bucket").resolve("some/key")).exists();
     }
   }
