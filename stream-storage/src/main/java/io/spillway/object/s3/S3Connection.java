@@ -41,6 +41,10 @@ final class S3Connection implements AutoCloseable {
   static final int MAX_CONNECTIONS = 96;
 
   private static final int NETWORK_THREADS = 2;
+
+  /** From this size on the store is asked whether it wants the body: it may be throttling. */
+  private static final long ASK_FIRST_BYTES = 4 << 20;
+
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration ACQUIRE_TIMEOUT = Duration.ofSeconds(15);
   private static final Duration IDLE_TIMEOUT = Duration.ofSeconds(60);
@@ -123,7 +127,10 @@ final class S3Connection implements AutoCloseable {
             .disableS3ExpressSessionAuth(true)
             .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
             .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
-            .serviceConfiguration(s3 -> s3.chunkedEncodingEnabled(false))
+            .serviceConfiguration(
+                s3 ->
+                    s3.chunkedEncodingEnabled(false)
+                        .expectContinueThresholdInBytes(ASK_FIRST_BYTES))
             .overrideConfiguration(
                 o ->
                     o.retryStrategy(AwsRetryStrategy.doNotRetry()).scheduledExecutorService(timers))

@@ -28,13 +28,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
@@ -298,7 +298,7 @@ class S3FaultsTest {
               new SystemRandom()));
     }
     int numbers = 5;
-    Map<String, String> wonBy = new ConcurrentHashMap<>();
+    Map<String, String> wonBy = new HashMap<>();
     for (int number = 0; number < numbers; number++) {
       List<CompletableFuture<SharedLog.Created>> creates = new ArrayList<>();
       for (int writer = 0; writer < logs.size(); writer++) {
