@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.catalog.LogStreamCatalog;
 import io.spillway.object.GatedStore;
+import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStore;
+import io.spillway.object.RequestBudget;
 import io.spillway.object.Retry;
 import io.spillway.object.RetryingObjectStore;
 import io.spillway.object.SimulatedBucket;
@@ -120,11 +122,12 @@ final class ObjectModeWorld {
       store =
           new GatedStore(
               new RetryingObjectStore(
-                  bucket.connect("broker-" + nodeId),
+                  new MeteredObjectStore(bucket.connect("broker-" + nodeId)),
                   threads.newScheduler("retries"),
+                  threads.clock(),
                   threads.randomSource(),
                   Retry.Policy.forever(),
-                  64));
+                  new RequestBudget(64, 1e9)));
       catalog = catalog(store);
       wal =
           disk == null
