@@ -30,24 +30,44 @@ public final class BrokerProcess implements AutoCloseable {
     return new BrokerProcess(launch(workDirectory, settings));
   }
 
+  /** As above, with variables added to the environment. */
+  public static BrokerProcess start(
+      Path workDirectory, List<String> settings, Map<String, String> environment) {
+    return new BrokerProcess(run(workDirectory, serve(settings), environment));
+  }
+
   /** Starts without waiting: for a broker that is expected to refuse. */
   public static ChildProcess launch(Path workDirectory, List<String> settings) {
+    return run(workDirectory, serve(settings), Map.of());
+  }
+
+  /** A broker that was launched, once it is ready. */
+  public static BrokerProcess awaitReady(ChildProcess launched) {
+    return new BrokerProcess(launched);
+  }
+
+  private static List<String> serve(List<String> settings) {
     List<String> arguments = new ArrayList<>(List.of("serve"));
     for (String setting : settings) {
       arguments.addAll(List.of("--set", setting));
     }
-    return command(workDirectory, arguments);
+    return arguments;
   }
 
   /** Runs any command of the program. */
   public static ChildProcess command(Path workDirectory, List<String> arguments) {
+    return run(workDirectory, arguments, Map.of());
+  }
+
+  private static ChildProcess run(
+      Path workDirectory, List<String> arguments, Map<String, String> environment) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add("io.spillway.main.Main");
     command.addAll(arguments);
-    return ChildProcess.start("spillway", workDirectory, Map.of(), command);
+    return ChildProcess.start("spillway", workDirectory, environment, command);
   }
 
   /** A port nobody listens on now. */

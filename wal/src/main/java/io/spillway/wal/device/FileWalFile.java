@@ -79,27 +79,63 @@ final class FileWalFile implements WalFile {
     try {
       for (long at = offset; at < offset + lengthBytes; at += chunk) {
         int bytes = (int) Math.min(chunk, offset + lengthBytes - at);
-        writeNow(at, zeros.buffer().slice(0, bytes));
+        zeroNow(at, zeros.buffer().slice(0, bytes));
       }
     } finally {
       zeros.free();
     }
   }
 
+  /**
+   * Zeros that found no space cost nothing that was there: they may be tried again, and the file is
+   * as good as before. A force that finds none may have lost any page, so that ends the file.
+   */
+  private void zeroNow(long offset, ByteBuffer zeros) throws IOException {
+    if (direct) {
+      requireNotFailed();
+      zeroAll(offset, zeros);
+    } else {
+      synchronized (bufferedWrites) {
+        requireNotFailed();
+        zeroAll(offset, zeros);
+        failing(() -> channel.force(false));
+      }
+    }
+  }
+
+  private void zeroAll(long offset, ByteBuffer zeros) throws IOException {
+    try {
+      writeAll(offset, zeros);
+    } catch (IOException e) {
+      if (!WalDevice.isOutOfSpace(e)) {
+        failure = e;
+      }
+      throw e;
+    }
+  }
+
   @Override
   public void writeNow(long offset, ByteBuffer block) throws IOException {
     requireAligned(offset, block);
-    try {
-      if (direct) {
+    if (direct) {
+      requireNotFailed();
+      failing(() -> writeAll(offset, block));
+    } else {
+      synchronized (bufferedWrites) {
         requireNotFailed();
-        writeAll(offset, block);
-      } else {
-        synchronized (bufferedWrites) {
-          requireNotFailed();
-          writeAll(offset, block);
-          channel.force(false);
-        }
+        failing(
+            () -> {
+              writeAll(offset, block);
+              channel.force(false);
+            });
       }
+    }
+  }
+
+  /** After a failure nothing more is written to this file (P28). */
+  private void failing(Write write) throws IOException {
+    try {
+      write.run();
     } catch (IOException e) {
       failure = e;
       throw e;

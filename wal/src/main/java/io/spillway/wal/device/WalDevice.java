@@ -67,6 +67,12 @@ public interface WalDevice extends AutoCloseable {
    */
   <T> T blocking(IoTask<T> task) throws IOException;
 
+  /** Whether a failure says that there is no room, for now: anything else ends the WAL. */
+  static boolean isOutOfSpace(IOException failure) {
+    String message = String.valueOf(failure.getMessage());
+    return message.contains("No space left") || message.contains("quota exceeded");
+  }
+
   /** Closes what is open and lets go of the directory. No operation may be under way. */
   @Override
   void close();

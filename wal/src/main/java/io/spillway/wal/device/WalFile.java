@@ -18,7 +18,8 @@ public interface WalFile extends ReadableFile {
   void write(long offset, ByteBuffer block, Completion completion);
 
   /**
-   * Writes zeros durably, so that later writes to the range need no metadata. As {@link #write}.
+   * Writes zeros durably, so that later writes to the range need no metadata. As {@link #write},
+   * but where there is no space for them ({@link WalDevice#isOutOfSpace}) they may be tried again.
    */
   void zero(long offset, int lengthBytes, Completion completion);
 

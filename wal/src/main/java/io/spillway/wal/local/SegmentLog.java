@@ -334,7 +334,7 @@ final class SegmentLog {
       onProgress.run();
       return;
     }
-    if (!isOutOfSpace(failure)) {
+    if (!WalDevice.isOutOfSpace(failure)) {
       onFailure.accept(failure);
       return;
     }
@@ -360,11 +360,6 @@ final class SegmentLog {
       capacity.setObstacle(null);
       LOG.info("WAL directory {} has space again", device.location());
     }
-  }
-
-  private static boolean isOutOfSpace(IOException failure) {
-    String message = String.valueOf(failure.getMessage());
-    return message.contains("No space left") || message.contains("quota exceeded");
   }
 
   private long fileBytes() {
