@@ -42,7 +42,7 @@ class ConnectTest {
             "data.dir=" + work.resolve("data"));
 
     BrokerProcess broker = BrokerProcess.start(work, settings);
-    ConnectWorker worker = new ConnectWorker(work, broker.bootstrapServers());
+    ConnectWorker worker = ConnectWorker.start(work, broker.bootstrapServers());
     try {
       worker.put(
           "source",
@@ -65,7 +65,7 @@ class ConnectTest {
       worker.kill();
       broker.kill();
       broker = BrokerProcess.start(work, settings);
-      worker = new ConnectWorker(work, broker.bootstrapServers());
+      worker = ConnectWorker.start(work, broker.bootstrapServers());
       append(in, LINES / 2, LINES);
       worker.awaitRunning("source");
       worker.awaitRunning("sink");

@@ -1,0 +1,80 @@
+package io.spillway.connect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** G1, G5: Connect workers that are killed, added and killed with the broker. */
+@Tag("full")
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
+class ConnectEstateTest {
+
+  /** Only how long a cluster waits for a lost worker, and how often sources commit. */
+  private static final Map<String, String> SHORTER =
+      Map.of("scheduled.rebalance.max.delay.ms", "1000", "offset.flush.interval.ms", "1000");
+
+  @TempDir Path work;
+
+  @Test
+  void everyLineArrivesThroughKillsOfWorkersAndBroker() throws Exception {
+    try (ConnectEstate estate = new ConnectEstate(work, SHORTER)) {
+      List<ConnectWorker> first = estate.startWorkers(2);
+      for (String source : List.of("s0", "s1", "s2", "s3")) {
+        estate.addSource(source);
+      }
+      estate.addSink("one", 1, "s0");
+      estate.addSink("two", 1, "s1", "s2");
+      estate.addSink("all", 2, "s0", "s1", "s2", "s3");
+      estate.awaitAllRunning();
+      estate.awaitTasksOnAllWorkers();
+      estate.startWriting();
+      estate.awaitProgress();
+
+      estate.killWorker(first.get(1));
+      estate.awaitTasksOnAllWorkers();
+      estate.killBroker();
+
+      estate.addWorkers(2);
+      estate.awaitTasksOnAllWorkers();
+      estate.killBrokerAnd(first.get(0));
+      estate.awaitTasksOnAllWorkers();
+      estate.awaitAllRunning();
+      estate.awaitProgress();
+
+      estate.stopWriting();
+      estate.awaitAllLines();
+      assertThat(estate.findings()).isEmpty();
+    }
+  }
+
+  @Test
+  void stockWorkersTakeUpTheTasksOfOneThatWasKilledAndCameBack() throws Exception {
+    try (ConnectEstate estate = new ConnectEstate(work, Map.of())) {
+      List<ConnectWorker> first = estate.startWorkers(2);
+      estate.addSource("s0");
+      estate.addSource("s1");
+      estate.addSink("both", 2, "s0", "s1");
+      estate.awaitAllRunning();
+      estate.awaitTasksOnAllWorkers();
+      estate.startWriting();
+      estate.awaitProgress();
+
+      estate.killWorker(first.get(1));
+      estate.addWorkers(1);
+      estate.awaitTasksOnAllWorkers();
+      estate.awaitAllRunning();
+      estate.awaitProgress();
+
+      estate.stopWriting();
+      estate.awaitAllLines();
+      assertThat(estate.findings()).isEmpty();
+    }
+  }
+}
