@@ -99,10 +99,14 @@ final class ConnectEstate implements AutoCloseable {
         .put(
             name,
             Map.of(
-                "connector.class", "FileStreamSource",
-                "tasks.max", "1",
-                "file", file.path().toString(),
-                "topic", topic(name)));
+                "connector.class",
+                "FileStreamSource",
+                "tasks.max",
+                "1",
+                "file",
+                file.path().toString(),
+                "topic",
+                topic(name)));
   }
 
   /** A sink connector with so many tasks that writes the topics of these sources to one file. */
@@ -293,8 +297,8 @@ final class ConnectEstate implements AutoCloseable {
   // -------------------------------------------------------------------------------- judgement ---
 
   /**
-   * Every finding is a defect: a lost line, a line that came before its predecessor, a repetition of
-   * what a source had committed, more repetitions in a sink than it had uncommitted records.
+   * Every finding is a defect: a lost line, a line that came before its predecessor, a repetition
+   * of what a source had committed, more repetitions in a sink than it had uncommitted records.
    */
   List<String> findings() throws Exception {
     List<String> findings = new ArrayList<>();
@@ -327,7 +331,13 @@ final class ConnectEstate implements AutoCloseable {
         long committed = committedBefore(source, offset);
         if (line != expected && line < committed) {
           findings.add(
-              source + ": line " + line + " again at offset " + offset + ", committed " + committed);
+              source
+                  + ": line "
+                  + line
+                  + " again at offset "
+                  + offset
+                  + ", committed "
+                  + committed);
         }
       }
       next = Math.max(next, line + 1);
@@ -352,10 +362,7 @@ final class ConnectEstate implements AutoCloseable {
   }
 
   private void judgeSink(
-      String sink,
-      List<String> from,
-      Map<String, List<Integer>> records,
-      List<String> findings) {
+      String sink, List<String> from, Map<String, List<Integer>> records, List<String> findings) {
     String text = LineFile.read(out(sink));
     for (String source : from) {
       List<Integer> written = sources.get(source).numbersIn(text);
@@ -377,8 +384,7 @@ final class ConnectEstate implements AutoCloseable {
   }
 
   /** What a sink's group had committed never goes back. */
-  private void judgeCommits(
-      String sink, Map<TopicPartition, Long> last, List<String> findings) {
+  private void judgeCommits(String sink, Map<TopicPartition, Long> last, List<String> findings) {
     List<Map<TopicPartition, Long>> inOrder = new ArrayList<>();
     disturbances.forEach(disturbance -> inOrder.add(disturbance.sinkOffsets().get(sink)));
     inOrder.add(last);

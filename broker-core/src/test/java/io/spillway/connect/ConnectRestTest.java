@@ -149,8 +149,7 @@ class ConnectRestTest {
         Map.of("filename", in.path().toString()),
         Map.of("position", 120L * LineFile.LINE_BYTES));
     worker.resume("source");
-    assertThat(lines(in, "from-source", 180))
-        .isEqualTo(concat(range(0, 150), range(120, 150)));
+    assertThat(lines(in, "from-source", 180)).isEqualTo(concat(range(0, 150), range(120, 150)));
 
     worker.stop("source");
     worker.awaitState("source", "STOPPED", 0);
@@ -190,9 +189,7 @@ class ConnectRestTest {
     assertThat(offset.path("offset").path("kafka_offset").asLong()).isEqualTo(100);
 
     worker.patchOffsets(
-        "sink",
-        Map.of("kafka_topic", "to-sink", "kafka_partition", 0),
-        Map.of("kafka_offset", 90));
+        "sink", Map.of("kafka_topic", "to-sink", "kafka_partition", 0), Map.of("kafka_offset", 90));
     worker.resume("sink");
     awaitNumbers(out, concat(range(0, 100), range(90, 100)));
 
@@ -205,10 +202,8 @@ class ConnectRestTest {
   }
 
   private static void awaitNumbers(Path out, List<Integer> numbers) {
-    await(
-        numbers.size() + " lines", () -> LineFile.read(out).lines().count() >= numbers.size());
-    assertThat(LineFile.read(out).lines().map(ConnectRestTest::number).toList())
-        .isEqualTo(numbers);
+    await(numbers.size() + " lines", () -> LineFile.read(out).lines().count() >= numbers.size());
+    assertThat(LineFile.read(out).lines().map(ConnectRestTest::number).toList()).isEqualTo(numbers);
   }
 
   private static List<Integer> range(int from, int to) {

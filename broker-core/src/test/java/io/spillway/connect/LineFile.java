@@ -10,7 +10,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/** A file of numbered lines of one width, so that a source connector's position is a line number. */
+/**
+ * A file of numbered lines of one width, so that a source connector's position is a line number.
+ */
 final class LineFile {
 
   /** Bytes of a line, its end included. */
@@ -42,7 +44,11 @@ final class LineFile {
     }
     try {
       Files.writeString(
-          path, text, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
+          path,
+          text,
+          StandardOpenOption.CREATE,
+          StandardOpenOption.WRITE,
+          StandardOpenOption.APPEND);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -152,11 +152,18 @@ class DiskFullTest {
   private Throwable refusal() throws InterruptedException {
     Map<String, Object> settings =
         Map.of(
-            "bootstrap.servers", bootstrap,
-            "retries", "0",
-            "enable.idempotence", "false",
-            "linger.ms", "0", "request.timeout.ms", "15000",
-            "delivery.timeout.ms", "30000");
+            "bootstrap.servers",
+            bootstrap,
+            "retries",
+            "0",
+            "enable.idempotence",
+            "false",
+            "linger.ms",
+            "0",
+            "request.timeout.ms",
+            "15000",
+            "delivery.timeout.ms",
+            "30000");
     try (KafkaProducer<byte[], byte[]> producer =
         new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
       for (int i = 0; i < 100; i++) {

@@ -42,7 +42,9 @@ class DockerfileTest {
       for (String source : words.subList(0, words.size() - 1)) {
         assertThat(ImageFiles.repository().resolve(source)).exists();
         assertThat(ignore)
-            .anyMatch(line -> source.equals(line.substring(1)) || source.startsWith(line.substring(1) + "/"));
+            .anyMatch(
+                line ->
+                    source.equals(line.substring(1)) || source.startsWith(line.substring(1) + "/"));
       }
     }
   }
@@ -67,7 +69,8 @@ class DockerfileTest {
   void theImageRunsAsNobodyInExecFormWithAHealthCheckOfItsOwnFiles(String name) throws Exception {
     Dockerfile file = Dockerfile.read(ImageFiles.docker(name));
 
-    assertThat(file.all("FROM")).allMatch(from -> from.arguments().matches("[a-z0-9.-]+:\\S*\\d\\S*( AS \\w+)?"));
+    assertThat(file.all("FROM"))
+        .allMatch(from -> from.arguments().matches("[a-z0-9.-]+:\\S*\\d\\S*( AS \\w+)?"));
     assertThat(file.only("USER").arguments()).matches("[1-9]\\d+:[1-9]\\d+");
     assertThat(file.only("ENTRYPOINT").exec()).hasSize(1);
     assertThat(file.only("CMD").exec()).isNotEmpty();
@@ -100,8 +103,7 @@ class DockerfileTest {
 
   @Test
   void everyVariableOfTheWorkersSettingsHasAValueInItsImage() throws Exception {
-    String set =
-        Dockerfile.read(ImageFiles.docker("connect/Dockerfile")).only("ENV").arguments();
+    String set = Dockerfile.read(ImageFiles.docker("connect/Dockerfile")).only("ENV").arguments();
     Pattern.compile("\\$\\{env:(\\w+)}")
         .matcher(Files.readString(ImageFiles.docker("connect/worker.properties")))
         .results()

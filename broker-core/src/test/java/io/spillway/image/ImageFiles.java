@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Assumptions;
 
 /**
  * The files of the images under a directory of the test's, made with the scripts that the
- * Dockerfiles run, and not writable any more. Programs run from there as an unprivileged user, where
- * the test may choose.
+ * Dockerfiles run, and not writable any more. Programs run from there as an unprivileged user,
+ * where the test may choose.
  */
 final class ImageFiles {
 

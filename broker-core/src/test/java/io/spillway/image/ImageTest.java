@@ -68,8 +68,7 @@ class ImageTest {
   private static int health(int port) {
     List<String> check = new ArrayList<>(FILE.only("HEALTHCHECK").exec());
     check.set(2, Integer.toString(port));
-    try (ChildProcess process =
-        image.start("health", Path.of("/tmp"), Map.of(), check)) {
+    try (ChildProcess process = image.start("health", Path.of("/tmp"), Map.of(), check)) {
       return process.awaitExit(Peers.PATIENCE);
     }
   }
