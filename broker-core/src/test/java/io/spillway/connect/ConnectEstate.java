@@ -372,7 +372,7 @@ final class ConnectEstate implements AutoCloseable {
           .filter(line -> !distinct.contains(line))
           .limit(3)
           .forEach(line -> findings.add(sink + ": line " + line + " of " + source + " is missing"));
-      long repeated = written.size() - records.get(source).size();
+      int repeated = written.size() - records.get(source).size();
       long allowed = uncommitted(sink, source);
       if (repeated < 0 || repeated > allowed) {
         findings.add(sink + ": " + repeated + " repetitions of " + source + ", allowed " + allowed);
