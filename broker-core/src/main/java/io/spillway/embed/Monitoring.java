@@ -17,8 +17,11 @@ import org.jspecify.annotations.Nullable;
 /** What a broker says of itself: metrics of the parts there are so far, and whether it serves. */
 final class Monitoring implements AutoCloseable {
 
-  /** Above this the next burst is refused: whoever balances clients should know. */
-  private static final double FULL = 0.95;
+  /**
+   * Above this the next burst is refused (P35 keeps the rest): whoever balances clients should
+   * know.
+   */
+  private static final double FULL = 0.9;
 
   private final RequestMetrics requests = new RequestMetrics();
   private final TrafficMetrics traffic;

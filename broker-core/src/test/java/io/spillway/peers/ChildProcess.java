@@ -141,9 +141,9 @@ public final class ChildProcess implements AutoCloseable {
     return process.pid();
   }
 
-  /** SIGTERM. */
+  /** SIGTERM; what it still says is kept. */
   public void terminate() {
-    process.destroy();
+    process.toHandle().destroy(); // the process's own method would close its output
   }
 
   /** SIGKILL. */
