@@ -48,6 +48,9 @@ final class Commands {
     root.addSubcommand("serve", serve());
     root.addSubcommand("inspect", InspectCommands.inspect(out));
     root.addSubcommand("wal", WalCommands.wal(out));
+    root.addSubcommand("check", MaintainCommands.check(out));
+    root.addSubcommand("backup", MaintainCommands.backup(out));
+    root.addSubcommand("restore", MaintainCommands.restore(out));
     root.addSubcommand("version", version(out));
     return root;
   }

@@ -5,7 +5,7 @@ package io.spillway.objectwal;
  * lower 32. So they grow in append order, and a trim position names the first object that is still
  * wanted without anybody having to look. Differences of positions mean nothing.
  */
-final class ChainPosition {
+public final class ChainPosition {
 
   private static final int BYTE_BITS = 32;
 
@@ -18,7 +18,7 @@ final class ChainPosition {
     return number << BYTE_BITS | byteInObject;
   }
 
-  static long number(long position) {
+  public static long number(long position) {
     return position >>> BYTE_BITS;
   }
 
