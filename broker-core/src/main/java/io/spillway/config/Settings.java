@@ -38,8 +38,11 @@ public final class Settings {
         "wal.url",
         Setting.Type.STRING,
         null,
-        "Where the write-ahead log is: `file:DIR`. Default: `wal` under `data.dir`. What is acked"
-            + " and not yet uploaded is only there: give it a durable volume.");
+        "Where the write-ahead log is: `file:DIR`, or `object:` for the bucket. Default: `wal` under"
+            + " `data.dir`. What is acked and not yet uploaded is only there: give a directory a"
+            + " durable volume. With `object:` nothing local is needed, batches are acknowledged"
+            + " after up to 250 ms and a write to the bucket, and the bucket gets at most five"
+            + " requests a second for it. May be switched: a log that is left is drained first.");
     ours(
         "object.store.url",
         Setting.Type.STRING,
@@ -84,6 +87,14 @@ public final class Settings {
         Long.MAX_VALUE,
         "What the write-ahead log may hold. When it is full, producers are slowed, then refused"
             + " retriably, until uploads free some.");
+    bytes(
+        "wal.buffer.bytes",
+        64L << 20,
+        8L << 20,
+        Long.MAX_VALUE,
+        "With `wal.url=object:`, memory for batches that wait for the bucket. While the bucket"
+            + " cannot be reached, producers go on until it is used up; then they are slowed, then"
+            + " refused retriably. A quarter of it is the largest batch.");
     bool(
         "wal.direct.io",
         true,

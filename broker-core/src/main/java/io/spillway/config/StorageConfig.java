@@ -5,11 +5,14 @@ import java.nio.file.Path;
 /**
  * Where data is and when it moves.
  *
- * @param walDir of the file WAL; absolute
+ * @param walDir of the file WAL, or with {@code walInBucket} of one that may be left to drain;
+ *     absolute
  * @param objects where objects are
  * @param walDirectIo whether to try to write past the page cache
  * @param uploadBytes upload when this much waits
  * @param uploadIntervalMs upload what waited this long
+ * @param walInBucket whether the WAL is objects ({@code wal.url=object:})
+ * @param walBufferBytes what may then wait in memory for the bucket
  */
 public record StorageConfig(
     Path walDir,
@@ -17,10 +20,18 @@ public record StorageConfig(
     long walCapacityBytes,
     boolean walDirectIo,
     long uploadBytes,
-    long uploadIntervalMs) {
+    long uploadIntervalMs,
+    boolean walInBucket,
+    long walBufferBytes) {
+
+  private static final String WAL_IN_BUCKET = "object:";
 
   static StorageConfig of(SettingValues values, Path dataDir) {
-    Path walDir = walDirectory(values, dataDir.resolve("wal"));
+    boolean walInBucket = values.text("wal.url").filter(WAL_IN_BUCKET::equals).isPresent();
+    Path walDir =
+        walInBucket
+            ? dataDir.resolve("wal")
+            : directory(values, "wal.url", dataDir.resolve("wal"));
     ObjectStoreConfig objects = ObjectStoreConfig.of(values, dataDir.resolve("store"));
     objects
         .directory()
@@ -39,7 +50,9 @@ public record StorageConfig(
         capacity,
         values.booleanValue("wal.direct.io"),
         uploadBytes(values, capacity),
-        values.longValue("upload.interval.ms"));
+        values.longValue("upload.interval.ms"),
+        walInBucket,
+        Math.min(values.longValue("wal.buffer.bytes"), capacity));
   }
 
   /** An upload has to begin while the log still has room for what arrives meanwhile. */
@@ -55,15 +68,6 @@ public record StorageConfig(
           "at most half of wal.capacity.bytes, which is " + walCapacityBytes);
     }
     return bytes;
-  }
-
-  private static Path walDirectory(SettingValues values, Path defaultDirectory) {
-    String setting = "wal.url";
-    String url = values.text(setting).orElse("");
-    if (url.startsWith("object:")) {
-      throw SettingValues.invalid(setting, url, "file:DIR: this release has no wal.url=object:");
-    }
-    return directory(values, setting, defaultDirectory);
   }
 
   /** The directory of a {@code file:} URL, absolute. */
@@ -82,7 +86,7 @@ public record StorageConfig(
           setting,
           url,
           setting.equals("wal.url")
-              ? "file:DIR, as in file:/var/lib/spillway"
+              ? "file:DIR, as in file:/var/lib/spillway, or object: for the bucket"
               : "file:DIR, as in file:/var/lib/spillway, or s3://BUCKET/PREFIX");
     }
     return Path.of(path).toAbsolutePath().normalize();

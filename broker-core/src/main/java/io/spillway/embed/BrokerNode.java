@@ -7,6 +7,7 @@ import io.spillway.kafka.controller.ControllerSettings;
 import io.spillway.kafka.controller.FeatureLevels;
 import io.spillway.kafka.group.GroupCoordinators;
 import io.spillway.kafka.metadata.KafkaControlPlane;
+import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.ClusterMetadata.Endpoint;
 import io.spillway.metadata.OnDemandTopics;
 import io.spillway.metadata.TopicCreator;
@@ -172,6 +173,7 @@ final class BrokerNode {
                 random,
                 faults));
     controlPlane = control;
+    opened.engine().onNodesFenced(nodeId -> isFenced(control.metadata(), nodeId));
     Scheduler timers = threads.newScheduler("partitions");
     Executor workers = threads.newPool("records", config.network().ioThreads());
     PartitionManager led =
@@ -323,10 +325,17 @@ final class BrokerNode {
         LOG.warn(
             "{} MiB remain in the write-ahead log alone: keep {}",
             (remainingBytes + MIB - 1) / MIB,
-            config.storage().walDir());
+            config.storage().walInBucket() ? "the bucket" : config.storage().walDir());
       }
     }
     closables.closeAll();
+  }
+
+  /** P13: whether the controller has shut a broker out; one that left its cluster is, too. */
+  private static boolean isFenced(ClusterMetadata metadata, int nodeId) {
+    return metadata.brokers().stream()
+        .filter(broker -> broker.id() == nodeId)
+        .allMatch(ClusterMetadata.BrokerInfo::fenced);
   }
 
   /** Leaving politely is worth a moment, not more: what was acked is safe without it. */

@@ -23,7 +23,7 @@ import io.spillway.sharedlog.ObjectSharedLog;
 import io.spillway.sharedlog.SharedLog;
 import io.spillway.stream.StreamStore;
 import io.spillway.wal.StreamId;
-import io.spillway.wal.WalConfig;
+import io.spillway.wal.WriteAheadLog;
 import io.spillway.wal.local.LocalWal;
 import java.util.List;
 import java.util.Optional;
@@ -93,7 +93,7 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
         closables.add(
             "object store",
             ProbedStore.open(settings.objects(), threads, retries, random, starting));
-    boolean isNew = LocalWal.peek(settings.walDir()).isEmpty();
+    boolean isNew = settings.walInBucket() || LocalWal.peek(settings.walDir()).isEmpty();
 
     ObjectSharedLog catalogLog =
         closables.add(
@@ -106,18 +106,9 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
                 threads.newScheduler("catalog"),
                 random,
                 LogStreamCatalog.Config.standard(isNew)));
-    LocalWal wal =
-        closables.add(
-            "WAL",
-            LocalWal.open(
-                WalConfig.of(settings.walDir(), settings.walCapacityBytes())
-                    .withIoMode(
-                        settings.walDirectIo() ? WalConfig.IoMode.AUTO : WalConfig.IoMode.BUFFERED),
-                config.node().nodeId(),
-                threads,
-                random,
-                faults,
-                new KafkaBatchVerifier()));
+    PresenceProbe probe = new PresenceProbe(store, threads);
+    BrokerWal wals = new BrokerWal(config, store, catalog, probe, threads, random, faults);
+    WriteAheadLog wal = closables.add("WAL", wals.open(addresses));
     Presence self = Presence.ofThisProcess(config, wal.walId(), addresses);
     closables.add("presence", PresenceBeacon.start(store, retries, random, self));
     StorageEngine engine =
@@ -125,8 +116,16 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
             "storage engine",
             orRefused(
                 StorageEngine.open(
-                    engineConfig(config), wal, catalog, store, threads, random, faults),
-                missing -> refusal(missing, self, catalog, new PresenceProbe(store, threads))));
+                    engineConfig(config),
+                    wal,
+                    catalog,
+                    store,
+                    threads,
+                    random,
+                    faults,
+                    new KafkaBatchVerifier()),
+                missing -> refusal(missing, self, catalog, probe)));
+    wals.takeSignsDown();
     UUID clusterId = catalog.clusterId();
     SharedLog metadataLog =
         closables.add(

@@ -24,6 +24,14 @@ public final class StorageMetrics implements MetricsSource {
         "What is in the write-ahead log; at capacity producers are refused",
         stats.walUsedBytes());
     sink.counter(
+        "spillway_wal_writes",
+        "Blocks written to the write-ahead log; with wal.url=object: one request each",
+        stats.walWrites());
+    sink.counter(
+        "spillway_wal_written_bytes",
+        "Written to the write-ahead log, what frames add included",
+        stats.walWrittenBytes());
+    sink.counter(
         "spillway_wal_damaged_batches",
         "Batches lost since start: the WAL had other bytes than were written",
         stats.damagedBatches());

@@ -70,6 +70,25 @@ public final class PresenceProbe {
             });
   }
 
+  /**
+   * The broker of the WAL, when it answers right now at an address it advertised. Empty says
+   * nothing about a broker that cannot be reached from here. As {@link #findLive}, without waiting
+   * for a beat.
+   */
+  public CompletableFuture<Optional<Presence>> findAnswering(UUID walId, String clusterId) {
+    return read(walId)
+        .thenCompose(
+            body -> {
+              if (body == null) {
+                return CompletableFuture.completedFuture(Optional.empty());
+              }
+              Presence sign = Presence.decode(body);
+              return CompletableFuture.supplyAsync(
+                      () -> addresses.anyAnswers(sign, clusterId), sockets)
+                  .thenApply(answers -> answers ? Optional.of(sign) : Optional.empty());
+            });
+  }
+
   private CompletableFuture<Optional<Presence>> watch(Presence first, ByteBuffer seen) {
     long intervalNanos = TimeUnit.MILLISECONDS.toNanos(first.intervalMs());
     LOG.info(

@@ -70,7 +70,7 @@ class BrokerConfigTest {
           group.consumer.migration.policy=x | valid is one of disabled, downgrade, upgrade, bidirectional
           log.cleanup.policy=compact,drop   | valid is a list of compact, delete
           log.segment.bytes=5               | valid is a whole number of at least 1048576
-          wal.url=object:                   | invalid setting wal.url=object:: valid is file:DIR: this release has no wal.url=object:
+          wal.url=object:/x                 | valid is file:DIR, as in file:/var/lib/spillway, or object: for the bucket
           object.store.url=s3://b/p?regoin=x | invalid object.store.url: unknown parameter 'regoin'
           object.store.url=gs://b           | valid is file:DIR, as in file:/var/lib/spillway, or s3://BUCKET/PREFIX
           object.store.access.key=AKIA      | set both of object.store.access.key and object.store.secret.key

@@ -115,7 +115,7 @@ class LostDirectoryTest {
     return BrokerProcess.start(work, settings());
   }
 
-  private static void produce(BrokerProcess broker) throws Exception {
+  static void produce(BrokerProcess broker) throws Exception {
     try (KafkaProducer<String, String> producer =
         new KafkaProducer<>(
             Map.of("bootstrap.servers", broker.bootstrapServers()),
@@ -131,13 +131,13 @@ class LostDirectoryTest {
     }
   }
 
-  private static void commit(BrokerProcess broker) throws Exception {
+  static void commit(BrokerProcess broker) throws Exception {
     try (Admin admin = admin(broker)) {
       admin.alterConsumerGroupOffsets("g", Map.of(TP, new OffsetAndMetadata(42))).all().get();
     }
   }
 
-  private static long committed(BrokerProcess broker) throws Exception {
+  static long committed(BrokerProcess broker) throws Exception {
     try (Admin admin = admin(broker)) {
       return admin
           .listConsumerGroupOffsets("g")
@@ -152,7 +152,7 @@ class LostDirectoryTest {
     return Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
   }
 
-  private static List<String> read(BrokerProcess broker) {
+  static List<String> read(BrokerProcess broker) {
     List<String> values = new ArrayList<>();
     try (KafkaConsumer<String, String> consumer =
         new KafkaConsumer<>(

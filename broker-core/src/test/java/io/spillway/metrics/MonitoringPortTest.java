@@ -193,7 +193,23 @@ class MonitoringPortTest {
   private static List<MetricsSource> sources() {
     StorageStats storage =
         new StorageStats(
-            9, 7, 5, 1500, 1, 1, Map.of("tail", 4L), Map.of("put/ok", 3L), 1, 1, 1, 1, 0, 0, true);
+            9,
+            7,
+            2,
+            8,
+            5,
+            1500,
+            1,
+            1,
+            Map.of("tail", 4L),
+            Map.of("put/ok", 3L),
+            1,
+            1,
+            1,
+            1,
+            0,
+            0,
+            true);
     ServerStats server =
         new ServerStats(
             Map.of("PLAINTEXT", 2),

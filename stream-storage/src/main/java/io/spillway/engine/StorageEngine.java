@@ -631,6 +631,8 @@ public final class StorageEngine implements StreamStore {
     return new StorageStats(
         usage.capacityBytes(),
         usage.usedBytes(),
+        usage.deviceWrites(),
+        usage.writtenBytes(),
         uploads.pendingBytes(),
         TimeUnit.NANOSECONDS.toMillis(uploads.oldestPendingNanos()),
         tail.bytes(),

@@ -7,6 +7,9 @@ import java.util.Map;
  *
  * @param walCapacityBytes what the WAL can hold
  * @param walUsedBytes not yet trimmed
+ * @param walWrites blocks written since start: device writes of a local log, requests of one in the
+ *     bucket
+ * @param walWrittenBytes by them
  * @param unuploadedBytes durable in the WAL alone
  * @param oldestUnuploadedAgeMs since the oldest such batch became durable; 0 when there is none
  * @param tailCacheBytes blocks held for tail reads
@@ -26,6 +29,8 @@ import java.util.Map;
 public record StorageStats(
     long walCapacityBytes,
     long walUsedBytes,
+    long walWrites,
+    long walWrittenBytes,
     long unuploadedBytes,
     long oldestUnuploadedAgeMs,
     long tailCacheBytes,

@@ -1,0 +1,106 @@
+package io.spillway.crash;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.spillway.peers.BrokerProcess;
+import io.spillway.peers.ChildProcess;
+import io.spillway.peers.Peers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code wal.url=object:} with processes that are killed, and switching to it and back. */
+class ObjectModeProcessTest {
+
+  private static final int RECORDS = 500;
+  private static final String IN_BUCKET = "wal.url=object:";
+
+  @TempDir Path work;
+
+  @Test
+  void killedWithEveryLocalFileDeletedItLosesNothing_G8() throws Exception {
+    try (BrokerProcess broker = start(IN_BUCKET)) {
+      LostDirectoryTest.produce(broker);
+      LostDirectoryTest.commit(broker);
+      broker.kill();
+    }
+    deleteLocal();
+    try (BrokerProcess broker = start(IN_BUCKET)) {
+      assertThat(LostDirectoryTest.read(broker)).hasSize(RECORDS).last().isEqualTo("value-499");
+      assertThat(LostDirectoryTest.committed(broker)).isEqualTo(42);
+      broker.stop();
+    }
+    assertThat(Files.exists(work.resolve("data/wal"))).isFalse();
+  }
+
+  @Test
+  @Tag("full")
+  void switchingDrainsWhatTheOtherLogHolds_P3() throws Exception {
+    try (BrokerProcess broker = start()) {
+      LostDirectoryTest.produce(broker);
+      broker.kill();
+    }
+    try (BrokerProcess broker = start(IN_BUCKET)) {
+      assertThat(LostDirectoryTest.read(broker)).hasSize(RECORDS);
+      LostDirectoryTest.produce(broker);
+      broker.kill();
+    }
+    deleteLocal();
+    try (BrokerProcess broker = start()) {
+      assertThat(LostDirectoryTest.read(broker)).hasSize(2 * RECORDS);
+      LostDirectoryTest.produce(broker);
+      broker.kill();
+    }
+    try (BrokerProcess broker = start()) {
+      assertThat(LostDirectoryTest.read(broker)).hasSize(3 * RECORDS);
+    }
+  }
+
+  @Test
+  void aSecondProcessOfALiveNodeIsRefusedAndFencesNobody() throws Exception {
+    try (BrokerProcess broker = start(IN_BUCKET)) {
+      LostDirectoryTest.produce(broker);
+      List<String> settings = settings("other", IN_BUCKET);
+      try (ChildProcess second = BrokerProcess.launch(work, settings)) {
+        assertThat(second.awaitExit(Peers.PATIENCE)).isEqualTo(2);
+        assertThat(String.join("\n", second.stderr()))
+            .contains("node.id=1 is served by")
+            .contains(broker.bootstrapServers());
+      }
+      LostDirectoryTest.produce(broker);
+      assertThat(LostDirectoryTest.read(broker)).hasSize(2 * RECORDS);
+    }
+  }
+
+  private BrokerProcess start(String... more) {
+    return BrokerProcess.start(work, settings("data", more));
+  }
+
+  private List<String> settings(String dataDir, String... more) {
+    List<String> settings =
+        new ArrayList<>(
+            List.of(
+                "listeners=PLAINTEXT://127.0.0.1:0",
+                "metrics.listener=off",
+                "presence.interval.ms=500",
+                "object.store.url=file:" + work.resolve("bucket"),
+                "data.dir=" + work.resolve(dataDir)));
+    settings.addAll(List.of(more));
+    return settings;
+  }
+
+  private void deleteLocal() throws IOException {
+    try (Stream<Path> files = Files.walk(work.resolve("data"))) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+}
