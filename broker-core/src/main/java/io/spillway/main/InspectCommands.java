@@ -16,6 +16,9 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Model.PositionalParamSpec;
@@ -46,13 +49,30 @@ final class InspectCommands {
     CommandSpec wal = Commands.command("wal", result -> inspectWal(result, out));
     wal.usageMessage()
         .description(
-            "Shows a write-ahead log's segments, blocks and where it ends, and why there.");
+            "Shows a write-ahead log's segments, blocks and where it ends, and why there.",
+            "One in a bucket is named by the bucket's URL and the id of the log.");
     wal.addOption(
         OptionSpec.builder("--frames")
             .type(boolean.class)
             .description("Also every frame: stream, offsets, size.")
             .build());
-    wal.addPositional(path("DIR", "Directory of the log: wal under data.dir by default."));
+    wal.addOption(
+        OptionSpec.builder("--wal-id")
+            .type(UUID.class)
+            .paramLabel("ID")
+            .description("Which log of the bucket; without it they are listed.")
+            .build());
+    wal.addPositional(
+        PositionalParamSpec.builder()
+            .index("0")
+            .arity("1")
+            .required(true)
+            .paramLabel("DIR|URL")
+            .type(String.class)
+            .description(
+                "Directory of the log: wal under data.dir by default. Or a bucket as in"
+                    + " object.store.url, for wal.url=object:.")
+            .build());
     return wal;
   }
 
@@ -87,7 +107,10 @@ final class InspectCommands {
   }
 
   private static Path existing(ParseResult result) {
-    Path path = result.matchedPositionalValue(0, Path.of(""));
+    return existing(result.matchedPositionalValue(0, Path.of("")));
+  }
+
+  private static Path existing(Path path) {
     if (!Files.exists(path)) {
       throw new StartRefusedException("no such file or directory: " + path);
     }
@@ -96,8 +119,15 @@ final class InspectCommands {
 
   private static int inspectWal(ParseResult result, PrintStream out) {
     boolean frames = result.hasMatchedOption("--frames");
+    String where = result.matchedPositionalValue(0, "");
+    if (InspectChain.isStore(where)) {
+      Optional<UUID> walId =
+          Optional.ofNullable(result.<@Nullable UUID>matchedOptionValue("--wal-id", null));
+      return InspectChain.run(where, walId, frames, out);
+    }
     WalInspector.Summary summary =
-        WalInspector.inspect(existing(result), new KafkaBatchVerifier(), new Printer(out, frames));
+        WalInspector.inspect(
+            existing(Path.of(where)), new KafkaBatchVerifier(), new Printer(out, frames));
     WriterIncarnation writer = summary.writer().orElse(null);
     out.println(
         writer == null

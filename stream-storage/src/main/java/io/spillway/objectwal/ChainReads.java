@@ -1,7 +1,9 @@
 package io.spillway.objectwal;
 
+import io.spillway.cache.ByteBudget;
 import io.spillway.cache.LruCache;
 import io.spillway.object.ObjectStore;
+import io.spillway.object.Retry;
 import io.spillway.wal.PayloadVerifier;
 import io.spillway.wal.WalException;
 import io.spillway.wal.format.FrameHeader;
@@ -17,7 +19,8 @@ import java.util.zip.CRC32C;
 /**
  * Reads payloads of a chain back by position. Objects are got in pieces that neighbours share, and
  * the newest pieces are kept: an upload reads stream by stream, and the streams lie side by side in
- * each block. Safe for any thread; completes on the store's threads.
+ * each block. Memory is bounded: as much may be on its way as is kept. Safe for any thread;
+ * completes on the store's threads.
  */
 final class ChainReads {
 
@@ -27,6 +30,10 @@ final class ChainReads {
   private final UUID walId;
   private final PayloadVerifier verifier;
   private final LruCache<Piece, ByteBuffer> cache;
+
+  /** Pieces on their way; a frame's two need not be there at the same time to make progress. */
+  private final ByteBudget budget;
+
   private final Map<Piece, CompletableFuture<ByteBuffer>> loading = new HashMap<>();
 
   ChainReads(ObjectStore store, UUID walId, PayloadVerifier verifier, long cacheBytes) {
@@ -34,6 +41,7 @@ final class ChainReads {
     this.walId = walId;
     this.verifier = verifier;
     this.cache = new LruCache<>(cacheBytes, ByteBuffer::capacity);
+    this.budget = new ByteBudget(Math.max(2L * PIECE_BYTES, cacheBytes));
   }
 
   /**
@@ -98,10 +106,17 @@ final class ChainReads {
         return other;
       }
     }
-    store
-        .getRange(ChainKeys.key(walId, piece.number), (long) piece.index * PIECE_BYTES, PIECE_BYTES)
+    budget
+        .take(PIECE_BYTES)
+        .thenCompose(
+            taken ->
+                store.getRange(
+                    ChainKeys.key(walId, piece.number),
+                    (long) piece.index * PIECE_BYTES,
+                    PIECE_BYTES))
         .whenComplete(
             (bytes, failure) -> {
+              budget.give(PIECE_BYTES);
               if (failure == null) {
                 cache.put(piece, bytes);
               }
@@ -111,7 +126,7 @@ final class ChainReads {
               if (failure == null) {
                 mine.complete(bytes);
               } else {
-                mine.completeExceptionally(failure);
+                mine.completeExceptionally(Retry.unwrap(failure));
               }
             });
     return mine;
