@@ -29,9 +29,7 @@ public record StorageConfig(
   static StorageConfig of(SettingValues values, Path dataDir) {
     boolean walInBucket = values.text("wal.url").filter(WAL_IN_BUCKET::equals).isPresent();
     Path walDir =
-        walInBucket
-            ? dataDir.resolve("wal")
-            : directory(values, "wal.url", dataDir.resolve("wal"));
+        walInBucket ? dataDir.resolve("wal") : directory(values, "wal.url", dataDir.resolve("wal"));
     ObjectStoreConfig objects = ObjectStoreConfig.of(values, dataDir.resolve("store"));
     objects
         .directory()
