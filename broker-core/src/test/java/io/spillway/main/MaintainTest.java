@@ -338,7 +338,7 @@ class MaintainTest {
       consumer.assign(all);
       consumer.seekToBeginning(all);
       Map<TopicPartition, Long> ends = consumer.endOffsets(all);
-      while (all.stream().anyMatch(tp -> consumer.position(tp) < ends.get(tp))) {
+      while (all.stream().anyMatch(tp -> consumer.position(tp) < ends.getOrDefault(tp, 0L))) {
         for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) {
           String value = record.value();
           numbers.add(Integer.parseInt(value.substring(0, value.indexOf(':'))));
@@ -362,7 +362,11 @@ class MaintainTest {
 
   private static long committed(Broker broker) {
     try (KafkaConsumer<String, String> consumer = consumer(broker)) {
-      return consumer.committed(Set.of(partitions().get(0))).get(partitions().get(0)).offset();
+      TopicPartition first = partitions().get(0);
+      return consumer
+          .committed(Set.of(first))
+          .getOrDefault(first, new OffsetAndMetadata(0))
+          .offset();
     }
   }
 
