@@ -466,7 +466,7 @@ public final class Settings {
   }
 
   /** The setting of that name; null when there is none. */
-  static @Nullable Setting find(String name) {
+  public static @Nullable Setting find(String name) {
     Setting setting = READ.get(name);
     return setting != null ? setting : KafkaSettings.BY_NAME.get(name);
   }

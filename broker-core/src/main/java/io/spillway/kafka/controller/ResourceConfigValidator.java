@@ -47,7 +47,7 @@ final class ResourceConfigValidator implements ConfigurationValidator {
     requireValues(resource, newConfigs);
     switch (resource.type()) {
       case TOPIC -> LogConfig.validate(RequestedFactor.withoutIt(newConfigs));
-      case BROKER -> validateBroker(resource.name(), newConfigs);
+      case BROKER -> validateBroker(resource.name(), newConfigs, existing);
       case GROUP -> {
         GroupConfig.validateNames(newConfigs);
         GroupLimits limits = groupLimits();
@@ -114,7 +114,8 @@ final class ResourceConfigValidator implements ConfigurationValidator {
     }
   }
 
-  private static void validateBroker(String brokerId, Map<String, String> configs) {
+  private static void validateBroker(
+      String brokerId, Map<String, String> configs, Map<String, String> existing) {
     Map<String, ConfigDef.ConfigKey> known = AbstractKafkaConfig.CONFIG_DEF.configKeys();
     Set<String> notDynamic = new TreeSet<>();
     for (Map.Entry<String, String> config : configs.entrySet()) {
@@ -122,7 +123,8 @@ final class ResourceConfigValidator implements ConfigurationValidator {
       if (key == null) {
         throw new InvalidConfigurationException("Unknown broker config name: " + config.getKey());
       }
-      if (!DynamicBrokerConfig.ALL_DYNAMIC_CONFIGS.contains(config.getKey())) {
+      boolean changes = !config.getValue().equals(existing.get(config.getKey()));
+      if (changes && !DynamicSettings.canChange(config.getKey())) {
         notDynamic.add(config.getKey());
         continue;
       }
@@ -132,7 +134,7 @@ final class ResourceConfigValidator implements ConfigurationValidator {
       }
     }
     if (!notDynamic.isEmpty()) {
-      throw new ConfigException("Cannot update these configs dynamically: " + notDynamic);
+      throw new InvalidRequestException("Cannot update these configs dynamically: " + notDynamic);
     }
     if (brokerId.isEmpty()) {
       java.util.Properties properties = new java.util.Properties();

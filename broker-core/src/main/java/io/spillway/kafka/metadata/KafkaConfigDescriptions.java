@@ -1,6 +1,7 @@
 package io.spillway.kafka.metadata;
 
 import io.spillway.kafka.controller.ConfigSchema;
+import io.spillway.kafka.controller.DynamicSettings;
 import io.spillway.kafka.controller.ControllerSettings;
 import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.ConfigDescriptions;
@@ -111,7 +112,7 @@ final class KafkaConfigDescriptions implements ConfigDescriptions {
         chain.addAll(broker.of(synonym));
       }
       chain.sort(BY_STRENGTH);
-      entries.add(entry(key, chain, !DynamicBrokerConfig.ALL_DYNAMIC_CONFIGS.contains(key.name)));
+      entries.add(entry(key, chain, !DynamicSettings.canChange(key.name)));
     }
     return entries;
   }

@@ -4,12 +4,13 @@ import io.spillway.metadata.ControlPlane;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.AlterConfigOp.OpType;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.InvalidRequestException;
 import org.apache.kafka.common.message.AlterConfigsRequestData;
 import org.apache.kafka.common.message.AlterConfigsResponseData;
 import org.apache.kafka.common.message.IncrementalAlterConfigsRequestData;
@@ -18,6 +19,7 @@ import org.apache.kafka.common.message.IncrementalAlterConfigsResponseData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.requests.ApiError;
+import org.jspecify.annotations.Nullable;
 
 /** IncrementalAlterConfigs, and AlterConfigs, which replaces whatever was set before. */
 public final class AlterConfigsHandler implements ApiHandler {
@@ -45,148 +47,140 @@ public final class AlterConfigsHandler implements ApiHandler {
   // ---- incremental
 
   private void incremental(Exchange exchange, IncrementalAlterConfigsRequestData request) {
-    Map<ConfigResource, ApiError> verdicts = new LinkedHashMap<>();
-    Map<ConfigResource, Map<String, Map.Entry<OpType, String>>> changes = new HashMap<>();
-    for (IncrementalAlterConfigsRequestData.AlterConfigsResource asked : request.resources()) {
-      ConfigResource resource = resource(asked.resourceType(), asked.resourceName());
-      if (verdicts.containsKey(resource) || changes.containsKey(resource)) {
-        changes.remove(resource);
-        verdicts.put(resource, notOnce());
-        continue;
-      }
-      ApiError problem = problemOf(resource, asked);
-      if (problem.isFailure()) {
-        verdicts.put(resource, problem);
-        continue;
-      }
-      Map<String, Map.Entry<OpType, String>> ops = new HashMap<>();
-      for (AlterableConfig config : asked.configs()) {
-        // Only DELETE comes without a value, and it needs none.
-        String value = config.value() == null ? "" : config.value();
-        ops.put(config.name(), Map.entry(OpType.forId(config.configOperation()), value));
-      }
-      changes.put(resource, ops);
+    Asked<Map<String, Map.Entry<OpType, String>>> asked = new Asked<>();
+    for (IncrementalAlterConfigsRequestData.AlterConfigsResource one : request.resources()) {
+      ConfigResource resource = resource(one.resourceType(), one.resourceName());
+      asked.add(resource, () -> changes(one));
     }
     Replies.whenDone(
         exchange,
-        controlPlane.incrementalAlterConfigs(exchange.context(), changes, request.validateOnly()),
+        controlPlane.incrementalAlterConfigs(
+            exchange.context(), asked.changes, request.validateOnly()),
         answered -> {
-          verdicts.putAll(answered);
           IncrementalAlterConfigsResponseData response = new IncrementalAlterConfigsResponseData();
-          verdicts.forEach(
-              (resource, error) ->
-                  response
-                      .responses()
-                      .add(
-                          new IncrementalAlterConfigsResponseData.AlterConfigsResourceResponse()
-                              .setErrorCode(error.error().code())
-                              .setErrorMessage(error.message())
-                              .setResourceType(resource.type().id())
-                              .setResourceName(resource.name())));
+          asked
+              .verdictsWith(answered)
+              .forEach(
+                  (resource, error) ->
+                      response
+                          .responses()
+                          .add(
+                              new IncrementalAlterConfigsResponseData.AlterConfigsResourceResponse()
+                                  .setErrorCode(error.error().code())
+                                  .setErrorMessage(error.message())
+                                  .setResourceType(resource.type().id())
+                                  .setResourceName(resource.name())));
           return response;
         });
   }
 
-  private static ApiError problemOf(
-      ConfigResource resource, IncrementalAlterConfigsRequestData.AlterConfigsResource asked) {
-    ApiError unsupported = unsupported(resource);
-    if (unsupported.isFailure()) {
-      return unsupported;
-    }
-    Set<String> names = new HashSet<>();
+  private static Map<String, Map.Entry<OpType, String>> changes(
+      IncrementalAlterConfigsRequestData.AlterConfigsResource asked) {
+    Map<String, Map.Entry<OpType, String>> operations = new HashMap<>();
     for (AlterableConfig config : asked.configs()) {
-      if (!names.add(config.name())) {
-        return new ApiError(Errors.INVALID_REQUEST, "Error due to duplicate config keys");
+      OpType operation = OpType.forId(config.configOperation());
+      if (operation == null) {
+        throw new InvalidRequestException("Unknown operation type " + config.configOperation());
       }
-      OpType op = OpType.forId(config.configOperation());
-      if (op == null) {
-        return new ApiError(
-            Errors.INVALID_REQUEST, "Unknown operation type " + config.configOperation());
-      }
-      if (op != OpType.DELETE && config.value() == null) {
-        return new ApiError(
-            Errors.INVALID_REQUEST, "Null value not supported for : " + config.name());
-      }
+      // Only DELETE comes without a value, and it needs none.
+      String value =
+          operation == OpType.DELETE && config.value() == null
+              ? ""
+              : requireValue(config.name(), config.value());
+      putOnce(operations, config.name(), Map.entry(operation, value));
     }
-    return ApiError.NONE;
+    return operations;
   }
 
   // ---- replacing
 
   private void replacing(Exchange exchange, AlterConfigsRequestData request) {
-    Map<ConfigResource, ApiError> verdicts = new LinkedHashMap<>();
-    Map<ConfigResource, Map<String, String>> changes = new HashMap<>();
-    for (AlterConfigsRequestData.AlterConfigsResource asked : request.resources()) {
-      ConfigResource resource = resource(asked.resourceType(), asked.resourceName());
-      if (verdicts.containsKey(resource) || changes.containsKey(resource)) {
-        changes.remove(resource);
-        verdicts.put(resource, notOnce());
-        continue;
-      }
-      ApiError problem = problemOf(resource, asked);
-      if (problem.isFailure()) {
-        verdicts.put(resource, problem);
-        continue;
-      }
-      Map<String, String> configs = new HashMap<>();
-      asked.configs().forEach(config -> configs.put(config.name(), config.value()));
-      changes.put(resource, configs);
+    Asked<Map<String, String>> asked = new Asked<>();
+    for (AlterConfigsRequestData.AlterConfigsResource one : request.resources()) {
+      ConfigResource resource = resource(one.resourceType(), one.resourceName());
+      asked.add(resource, () -> values(one));
     }
     Replies.whenDone(
         exchange,
-        controlPlane.alterConfigs(exchange.context(), changes, request.validateOnly()),
+        controlPlane.alterConfigs(exchange.context(), asked.changes, request.validateOnly()),
         answered -> {
-          verdicts.putAll(answered);
           AlterConfigsResponseData response = new AlterConfigsResponseData();
-          verdicts.forEach(
-              (resource, error) ->
-                  response
-                      .responses()
-                      .add(
-                          new AlterConfigsResponseData.AlterConfigsResourceResponse()
-                              .setErrorCode(error.error().code())
-                              .setErrorMessage(error.message())
-                              .setResourceType(resource.type().id())
-                              .setResourceName(resource.name())));
+          asked
+              .verdictsWith(answered)
+              .forEach(
+                  (resource, error) ->
+                      response
+                          .responses()
+                          .add(
+                              new AlterConfigsResponseData.AlterConfigsResourceResponse()
+                                  .setErrorCode(error.error().code())
+                                  .setErrorMessage(error.message())
+                                  .setResourceType(resource.type().id())
+                                  .setResourceName(resource.name())));
           return response;
         });
   }
 
-  private static ApiError problemOf(
-      ConfigResource resource, AlterConfigsRequestData.AlterConfigsResource asked) {
-    ApiError unsupported = unsupported(resource);
-    if (unsupported.isFailure()) {
-      return unsupported;
-    }
-    Set<String> names = new HashSet<>();
+  private static Map<String, String> values(AlterConfigsRequestData.AlterConfigsResource asked) {
+    Map<String, String> values = new HashMap<>();
     for (AlterConfigsRequestData.AlterableConfig config : asked.configs()) {
-      if (!names.add(config.name())) {
-        return new ApiError(Errors.INVALID_REQUEST, "Error due to duplicate config keys");
-      }
-      if (config.value() == null) {
-        return new ApiError(
-            Errors.INVALID_REQUEST, "Null value not supported for : " + config.name());
-      }
+      putOnce(values, config.name(), requireValue(config.name(), config.value()));
     }
-    return ApiError.NONE;
+    return values;
   }
 
   // ---- both
+
+  private static String requireValue(String name, @Nullable String value) {
+    if (value == null) {
+      throw new InvalidRequestException("Null value not supported for : " + name);
+    }
+    return value;
+  }
+
+  private static <V> void putOnce(Map<String, V> configs, String name, V value) {
+    if (configs.put(name, value) != null) {
+      throw new InvalidRequestException("Error due to duplicate config keys");
+    }
+  }
+
+  /** What is asked of each resource, and of which it cannot be asked. */
+  private static final class Asked<C> {
+    private final Map<ConfigResource, ApiError> refused = new LinkedHashMap<>();
+    private final Map<ConfigResource, C> changes = new HashMap<>();
+
+    void add(ConfigResource resource, Supplier<C> change) {
+      if (refused.containsKey(resource) || changes.containsKey(resource)) {
+        changes.remove(resource);
+        refused.put(
+            resource,
+            new ApiError(Errors.INVALID_REQUEST, "Each resource must appear at most once."));
+        return;
+      }
+      try {
+        requireSupported(resource);
+        changes.put(resource, change.get());
+      } catch (InvalidRequestException e) {
+        refused.put(resource, ApiError.fromThrowable(e));
+      }
+    }
+
+    Map<ConfigResource, ApiError> verdictsWith(Map<ConfigResource, ApiError> answered) {
+      refused.putAll(answered);
+      return refused;
+    }
+  }
 
   private static ConfigResource resource(byte type, String name) {
     return new ConfigResource(ConfigResource.Type.forId(type), name);
   }
 
-  private static ApiError notOnce() {
-    return new ApiError(Errors.INVALID_REQUEST, "Each resource must appear at most once.");
-  }
-
-  private static ApiError unsupported(ConfigResource resource) {
-    return switch (resource.type()) {
-      case TOPIC, BROKER, GROUP, CLIENT_METRICS -> ApiError.NONE;
+  private static void requireSupported(ConfigResource resource) {
+    switch (resource.type()) {
+      case TOPIC, BROKER, GROUP, CLIENT_METRICS -> {}
       case BROKER_LOGGER ->
-          new ApiError(Errors.INVALID_REQUEST, "Log levels of this broker are set at its start.");
-      case UNKNOWN -> new ApiError(Errors.INVALID_REQUEST, "Unknown resource type.");
-    };
+          throw new InvalidRequestException("Log levels of this broker are set at its start.");
+      case UNKNOWN -> throw new InvalidRequestException("Unknown resource type.");
+    }
   }
 }

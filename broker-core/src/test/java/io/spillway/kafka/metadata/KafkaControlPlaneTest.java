@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.kafka.controller.MemorySharedLog;
 import io.spillway.metadata.ClusterMetadata;
+import io.spillway.metadata.ConfigDescriptions;
 import io.spillway.metadata.ControlPlane.ProducerIdBlock;
 import io.spillway.metadata.TopicConfig;
 import java.util.ArrayList;
@@ -15,6 +16,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry.ConfigSource;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.message.CreatePartitionsRequestData.CreatePartitionsTopic;
@@ -145,7 +147,7 @@ class KafkaControlPlaneTest {
       assertThat(set(cluster, broker, "no.such.setting", "1"))
           .satisfies(e -> assertThat(e.message()).contains("no.such.setting"));
       assertThat(set(cluster, broker, "node.id", "7"))
-          .satisfies(e -> assertThat(e.error()).isEqualTo(Errors.INVALID_CONFIG))
+          .satisfies(e -> assertThat(e.error()).isEqualTo(Errors.INVALID_REQUEST))
           .satisfies(e -> assertThat(e.message()).contains("Cannot update").contains("node.id"));
       assertThat(
               set(cluster, new ConfigResource(ConfigResource.Type.BROKER, "x"), "a", "1").error())
@@ -164,6 +166,47 @@ class KafkaControlPlaneTest {
       assertThat(invalidAtCreation).isEqualTo(Errors.INVALID_CONFIG);
       assertThat(cluster.plane.metadata().topic("bad")).isEmpty();
     }
+  }
+
+  @Test
+  void everyBrokerSettingThatCanBeChangedActsAtOnceOrNeverHasAnEffect() throws Exception {
+    ConfigResource broker = new ConfigResource(ConfigResource.Type.BROKER, "1");
+    try (TestCluster cluster = TestCluster.started(new MemorySharedLog())) {
+      // Kafka changes these while it runs; here they act when the broker starts.
+      Map<String, String> fixed =
+          Map.of(
+              "max.connections", "5",
+              "max.connections.per.ip", "5",
+              "num.network.threads", "5",
+              "num.io.threads", "5",
+              "listeners", "PLAINTEXT://:1",
+              "producer.id.expiration.ms", "1000",
+              "group.consumer.assignment.interval.ms", "1000");
+      for (String name : fixed.keySet()) {
+        assertThat(set(cluster, broker, name, Objects.requireNonNull(fixed.get(name))))
+            .as(name)
+            .satisfies(e -> assertThat(e.error()).isEqualTo(Errors.INVALID_REQUEST))
+            .satisfies(e -> assertThat(e.message()).contains("Cannot update these configs"));
+        assertThat(described(cluster, broker, name).readOnly()).as(name).isTrue();
+      }
+      assertThat(set(cluster, broker, "log.cleaner.threads", "2").error()).isEqualTo(Errors.NONE);
+      assertThat(set(cluster, broker, "message.max.bytes", "4321").error()).isEqualTo(Errors.NONE);
+
+      assertThat(cluster.plane.topicConfigs().topic("any").maxMessageBytes()).isEqualTo(4321);
+      ConfigDescriptions.Description described =
+          described(cluster, broker, "message.max.bytes");
+      assertThat(described.value()).isEqualTo("4321");
+      assertThat(described.source()).isEqualTo(ConfigSource.DYNAMIC_BROKER_CONFIG);
+      assertThat(described.readOnly()).isFalse();
+    }
+  }
+
+  private static ConfigDescriptions.Description described(
+      TestCluster cluster, ConfigResource resource, String name) {
+    return cluster.plane.configDescriptions().describe(resource).stream()
+        .filter(description -> description.name().equals(name))
+        .findFirst()
+        .orElseThrow();
   }
 
   @Test
