@@ -7,6 +7,7 @@ package io.spillway.config;
  * @param tailCacheBytes recent WAL blocks
  * @param blockCacheBytes blocks of objects
  * @param readAheadBytes reads from objects that are under way
+ * @param fetchResponseBytes responses that are read and not sent
  * @param uploadBufferBytes uploads that are under way
  */
 public record BudgetConfig(
@@ -14,6 +15,7 @@ public record BudgetConfig(
     long tailCacheBytes,
     long blockCacheBytes,
     long readAheadBytes,
+    long fetchResponseBytes,
     long uploadBufferBytes) {
 
   private static final String IN_FLIGHT = "queued.max.request.bytes";
@@ -39,6 +41,7 @@ public record BudgetConfig(
         values.longValue("tail.cache.bytes"),
         values.longValue("block.cache.bytes"),
         values.longValue("read.ahead.bytes"),
+        values.longValue("fetch.response.bytes"),
         values.longValue("upload.buffer.bytes"));
   }
 }

@@ -135,6 +135,13 @@ public final class Settings {
         Long.MAX_VALUE,
         "Memory for reads from objects that are under way.");
     bytes(
+        "fetch.response.bytes",
+        64L << 20,
+        1L << 20,
+        Long.MAX_VALUE,
+        "Memory for fetch responses that are read and not yet sent, shared fairly between client"
+            + " ids: a fetch gets less, or waits, when there is none left.");
+    bytes(
         "upload.buffer.bytes",
         128L << 20,
         8L << 20,

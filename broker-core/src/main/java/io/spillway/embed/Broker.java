@@ -1,11 +1,13 @@
 package io.spillway.embed;
 
 import io.spillway.config.BrokerConfig;
+import io.spillway.object.ObjectStore;
 import io.spillway.runtime.FaultHandler;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -83,6 +85,7 @@ public final class Broker implements AutoCloseable {
 
     private final Map<String, String> settings = new LinkedHashMap<>();
     private boolean temporary;
+    private UnaryOperator<ObjectStore> storeWrapper = UnaryOperator.identity();
     private @Nullable BrokerConfig config;
     private FaultHandler onFault =
         (component, cause) -> LOG.error("{} stopped serving", component, cause);
@@ -111,6 +114,12 @@ public final class Broker implements AutoCloseable {
       return port(0);
     }
 
+    /** For tests of this package: what stands between the broker and its object store. */
+    Builder objectStore(UnaryOperator<ObjectStore> wrapper) {
+      storeWrapper = wrapper;
+      return this;
+    }
+
     /** Uses a whole configuration; {@link #set} and its relatives are then not consulted. */
     public Builder config(BrokerConfig wholeConfig) {
       config = wholeConfig;
@@ -133,7 +142,7 @@ public final class Broker implements AutoCloseable {
      * @throws io.spillway.config.StartRefusedException naming what is wrong and what to do
      */
     public Broker start() {
-      return new Broker(BrokerNode.start(config, settings, temporary, onFault));
+      return new Broker(BrokerNode.start(config, settings, temporary, storeWrapper, onFault));
     }
   }
 }

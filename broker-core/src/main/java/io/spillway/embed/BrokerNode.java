@@ -14,9 +14,12 @@ import io.spillway.metadata.TopicCreator;
 import io.spillway.metrics.GroupMetrics;
 import io.spillway.metrics.NetworkMetrics;
 import io.spillway.metrics.StorageMetrics;
+import io.spillway.object.ObjectStore;
 import io.spillway.partition.PartitionManager;
 import io.spillway.partition.PartitionSettings;
 import io.spillway.partition.RetentionTask;
+import io.spillway.pressure.WalOutlook;
+import io.spillway.pressure.WalThrottle;
 import io.spillway.protocol.codec.ServedApis;
 import io.spillway.protocol.server.KafkaServer;
 import io.spillway.request.ApiHandler;
@@ -51,6 +54,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.UnaryOperator;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -102,12 +106,13 @@ final class BrokerNode {
       @Nullable BrokerConfig given,
       Map<String, String> settings,
       boolean temporary,
+      UnaryOperator<ObjectStore> storeWrapper,
       FaultHandler faults) {
     BrokerConfig config = given != null ? given : configOf(settings, temporary);
     BrokerNode node = new BrokerNode(config);
     boolean started = false;
     try {
-      node.open(temporary && given == null, faults);
+      node.open(temporary && given == null, storeWrapper, faults);
       started = true;
     } finally {
       if (!started) {
@@ -133,7 +138,8 @@ final class BrokerNode {
     }
   }
 
-  private void open(boolean temporary, FaultHandler onFault) {
+  private void open(
+      boolean temporary, UnaryOperator<ObjectStore> storeWrapper, FaultHandler onFault) {
     RandomSource random = new SystemRandom();
     FaultHandler faults =
         (component, cause) -> {
@@ -157,10 +163,30 @@ final class BrokerNode {
     List<HostPort> addresses =
         endpoints.stream().map(endpoint -> new HostPort(endpoint.host(), endpoint.port())).toList();
     Storage opened =
-        Storage.open(config, addresses, threads, random, faults, closables, watch::starting);
+        Storage.open(
+            config,
+            addresses,
+            storeWrapper,
+            threads,
+            random,
+            faults,
+            closables,
+            watch::starting);
     storage = opened;
     watch.add(new StorageMetrics(opened.engine()::stats));
-    watch.storage(opened.engine()::stats);
+    Scheduler timers = threads.newScheduler("partitions");
+    WalOutlook outlook =
+        closables.add(
+            "WAL outlook",
+            new WalOutlook(
+                opened.engine()::stats,
+                clock,
+                timers,
+                config.storage().uploadIntervalMs()));
+    outlook.start();
+    watch.outlook(outlook);
+    WalThrottle throttle = new WalThrottle(opened.engine()::walUsage);
+    watch.add(throttle);
     clusterId = Storage.kafkaId(opened.clusterId());
 
     KafkaControlPlane control =
@@ -174,7 +200,6 @@ final class BrokerNode {
                 faults));
     controlPlane = control;
     opened.engine().onNodesFenced(nodeId -> isFenced(control.metadata(), nodeId));
-    Scheduler timers = threads.newScheduler("partitions");
     Executor workers = threads.newPool("records", config.network().ioThreads());
     PartitionManager led =
         new PartitionManager(
@@ -211,6 +236,8 @@ final class BrokerNode {
         DataHandlers.create(
             led, control, clock, timers, workers, random, dataSettings(config), watch.traffic());
 
+    watch.add(data.metrics());
+
     control.subscribeToImages(coordinators.imageSubscriber());
     awaitStart(control.start());
     opened.requireMetadataAsNewAsStreams(control.metadata().offset());
@@ -220,7 +247,7 @@ final class BrokerNode {
     led.reconcile();
     List<ApiHandler> admin =
         AdminHandlers.create(control, control.configDescriptions(), topicCreator, led, config);
-    serve(bound, control, admin, coordinators.handlers(), data, watch.requests());
+    serve(bound, control, admin, coordinators.handlers(), data, throttle, watch.requests());
     retention.start();
     watch.serving();
   }
@@ -236,6 +263,7 @@ final class BrokerNode {
       List<ApiHandler> admin,
       List<ApiHandler> groupHandlers,
       DataHandlers data,
+      Throttle throttle,
       RequestAudit audit) {
     List<ApiHandler> handlers = new ArrayList<>(admin);
     handlers.addAll(groupHandlers);
@@ -247,12 +275,13 @@ final class BrokerNode {
     bound.start(
         served,
         new RequestPipeline(
-            handlers, Authorizer.ALLOW_ALL, Throttle.NONE, audit, data::onDisconnect, clock));
+            handlers, Authorizer.ALLOW_ALL, throttle, audit, data::onDisconnect, clock));
   }
 
   static DataSettings dataSettings(BrokerConfig config) {
     return new DataSettings(
         config.network().maxFetchBytes(),
+        config.budgets().fetchResponseBytes(),
         config.network().fetchSessionSlots(),
         DataSettings.DEFAULTS.fetchSessionEvictionMs());
   }

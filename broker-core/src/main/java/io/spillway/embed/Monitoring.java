@@ -6,22 +6,15 @@ import io.spillway.metrics.MetricsSource;
 import io.spillway.metrics.MonitoringPort;
 import io.spillway.metrics.RequestMetrics;
 import io.spillway.metrics.TrafficMetrics;
+import io.spillway.pressure.WalOutlook;
 import io.spillway.runtime.Threads;
-import io.spillway.stream.StorageStats;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** What a broker says of itself: metrics of the parts there are so far, and whether it serves. */
 final class Monitoring implements AutoCloseable {
-
-  /**
-   * Above this the next burst is refused (P35 keeps the rest): whoever balances clients should
-   * know.
-   */
-  private static final double FULL = 0.9;
 
   private final RequestMetrics requests = new RequestMetrics();
   private final TrafficMetrics traffic;
@@ -29,7 +22,7 @@ final class Monitoring implements AutoCloseable {
   private final List<String> faults = new CopyOnWriteArrayList<>();
   private final MonitoringPort port;
   private volatile String notServing = "starting";
-  private volatile @Nullable Supplier<StorageStats> storage;
+  private volatile @Nullable WalOutlook outlook;
 
   Monitoring(MetricsConfig config, Threads threads) {
     this.traffic = new TrafficMetrics(config.maxTopics(), config.maxClients());
@@ -37,7 +30,7 @@ final class Monitoring implements AutoCloseable {
     sources.add(traffic);
     this.port =
         MonitoringPort.open(
-            config, List.of(this::collect), () -> faults, this::whyNotReady, threads);
+            config, List.of(this::collect), () -> faults, this::whyNotReady, this::notes, threads);
   }
 
   private void collect(MetricsSink sink) {
@@ -48,28 +41,26 @@ final class Monitoring implements AutoCloseable {
     if (!notServing.isEmpty()) {
       return List.of(notServing);
     }
-    Supplier<StorageStats> known = storage;
-    if (known != null) {
-      StorageStats stats = known.get();
-      if (stats.walUsedBytes() > stats.walCapacityBytes() * FULL) {
-        return List.of(
-            "the write-ahead log is full: "
-                + stats.walUsedBytes()
-                + " of "
-                + stats.walCapacityBytes()
-                + " bytes are not uploaded"
-                + (stats.storeReachable() ? "" : ", and the object store does not answer"));
-      }
+    WalOutlook known = outlook;
+    if (known != null && known.isFull()) {
+      return List.of("producers are refused: " + known.forecast().inWords());
     }
     return faults;
+  }
+
+  private List<String> notes() {
+    WalOutlook known = outlook;
+    return known == null ? List.of() : List.of(known.forecast().inWords());
   }
 
   void add(MetricsSource source) {
     sources.add(source);
   }
 
-  void storage(Supplier<StorageStats> stats) {
-    storage = stats;
+  /** From now on {@code /readyz} says how long the write-ahead log lasts. */
+  void outlook(WalOutlook walOutlook) {
+    outlook = walOutlook;
+    sources.add(walOutlook);
   }
 
   void onFault(String component, Throwable cause) {

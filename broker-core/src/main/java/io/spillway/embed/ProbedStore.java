@@ -11,6 +11,7 @@ import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.Threads;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 
 /** The configured object store, once it has shown that it keeps its word. */
 final class ProbedStore {
@@ -26,16 +27,19 @@ final class ProbedStore {
    * Waits for the store as long as it takes. Nothing is repeated for the probe: it must see what
    * the store does with each request.
    *
+   * @param wrapper what stands before the store itself; for tests
    * @param starting told what the start waits for
    */
   static ObjectStore open(
       ObjectStoreConfig config,
+      UnaryOperator<ObjectStore> wrapper,
       Threads threads,
       Scheduler retries,
       RandomSource random,
       Consumer<String> starting) {
     MeteredObjectStore attempts =
-        new MeteredObjectStore(ObjectStores.open(config.url(), config.credentials(), threads));
+        new MeteredObjectStore(
+            wrapper.apply(ObjectStores.open(config.url(), config.credentials(), threads)));
     ObjectStore store =
         config.isDirectory()
             ? attempts

@@ -32,6 +32,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.apache.kafka.common.Uuid;
 
 /**
@@ -77,11 +78,13 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
    * Opens and recovers; waits for the bucket as long as it takes.
    *
    * @param addresses where this broker will serve
+   * @param storeWrapper what stands before the object store
    * @param starting told what the start waits for
    */
   static Storage open(
       BrokerConfig config,
       List<HostPort> addresses,
+      UnaryOperator<ObjectStore> storeWrapper,
       Threads threads,
       RandomSource random,
       FaultHandler faults,
@@ -92,7 +95,8 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
     ObjectStore store =
         closables.add(
             "object store",
-            ProbedStore.open(settings.objects(), threads, retries, random, starting));
+            ProbedStore.open(
+                settings.objects(), storeWrapper, threads, retries, random, starting));
     boolean isNew = settings.walInBucket() || LocalWal.peek(settings.walDir()).isEmpty();
 
     ObjectSharedLog catalogLog =

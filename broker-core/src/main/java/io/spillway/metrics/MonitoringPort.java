@@ -7,6 +7,7 @@ import io.spillway.http.HttpPage;
 import io.spillway.http.HttpPort;
 import io.spillway.runtime.Threads;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -37,6 +38,7 @@ public final class MonitoringPort implements AutoCloseable {
    *
    * @param whyNotAlive what broke for good, one line each; empty while all is well
    * @param whyNotReady what keeps the broker from serving now, one line each; empty while it serves
+   * @param notes what a person should know while it serves, one line each
    * @throws StartRefusedException when an address that was set cannot be listened on
    */
   public static MonitoringPort open(
@@ -44,6 +46,7 @@ public final class MonitoringPort implements AutoCloseable {
       List<MetricsSource> sources,
       Supplier<List<String>> whyNotAlive,
       Supplier<List<String>> whyNotReady,
+      Supplier<List<String>> notes,
       Threads threads) {
     MetricsPage metrics = new MetricsPage(sources);
     if (config.listener().isEmpty()) {
@@ -55,9 +58,9 @@ public final class MonitoringPort implements AutoCloseable {
             "/metrics",
             metrics,
             "/livez",
-            () -> health("alive", whyNotAlive.get()),
+            () -> health("alive", whyNotAlive.get(), List.of()),
             "/readyz",
-            () -> health("ready", whyNotReady.get()));
+            () -> health("ready", whyNotReady.get(), notes.get()));
     try {
       return new MonitoringPort(metrics, HttpPort.open(address, pages, threads));
     } catch (IOException e) {
@@ -95,9 +98,11 @@ public final class MonitoringPort implements AutoCloseable {
     metrics.close();
   }
 
-  private static HttpPage.Answer health(String well, List<String> reasons) {
-    return reasons.isEmpty()
-        ? HttpPage.Answer.text(200, well + "\n")
-        : HttpPage.Answer.text(503, "not " + well + "\n" + String.join("\n", reasons) + "\n");
+  private static HttpPage.Answer health(String well, List<String> reasons, List<String> notes) {
+    List<String> lines = new ArrayList<>();
+    lines.add(reasons.isEmpty() ? well : "not " + well);
+    lines.addAll(reasons);
+    lines.addAll(notes);
+    return HttpPage.Answer.text(reasons.isEmpty() ? 200 : 503, String.join("\n", lines) + "\n");
   }
 }

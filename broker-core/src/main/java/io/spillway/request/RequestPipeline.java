@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.apache.kafka.common.errors.ApiException;
@@ -74,6 +75,7 @@ public final class RequestPipeline implements RequestHandler {
       long muteNanos = throttle.onRequest(context, request.sizeBytes());
       if (muteNanos > 0) {
         request.mute(muteNanos);
+        exchange.throttleMs = (int) TimeUnit.NANOSECONDS.toMillis(muteNanos);
       }
       handlerOf(context.apiKey()).handle(exchange);
     } catch (RuntimeException e) {
@@ -129,6 +131,7 @@ public final class RequestPipeline implements RequestHandler {
     private final KafkaRequest request;
     private final RequestContext context;
     private final AtomicBoolean answered = new AtomicBoolean();
+    private volatile int throttleMs;
 
     PipelineExchange(KafkaRequest request, RequestContext context) {
       this.request = request;
@@ -164,6 +167,9 @@ public final class RequestPipeline implements RequestHandler {
     public void reply(ApiMessage response, Runnable release) {
       if (isFirstAnswer()) {
         auditAs(Errors.NONE);
+        if (throttleMs > 0) {
+          ThrottleTimes.set(response, throttleMs);
+        }
         request.reply(response, release);
       } else {
         release.run();

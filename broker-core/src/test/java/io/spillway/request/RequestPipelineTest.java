@@ -13,6 +13,7 @@ import org.apache.kafka.common.errors.CoordinatorNotAvailableException;
 import org.apache.kafka.common.message.HeartbeatRequestData;
 import org.apache.kafka.common.message.HeartbeatResponseData;
 import org.apache.kafka.common.message.ProduceRequestData;
+import org.apache.kafka.common.message.ProduceResponseData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.Errors;
 import org.junit.jupiter.api.Test;
@@ -94,12 +95,24 @@ class RequestPipelineTest {
   }
 
   @Test
+  void aThrottledProducerIsToldForHowLong() {
+    throttleNanos = 7_000_000;
+    FakeRequest request = new FakeRequest(ApiKeys.PRODUCE, 9, new ProduceRequestData());
+    pipeline(true, exchange -> exchange.reply(new ProduceResponseData()), ApiKeys.PRODUCE)
+        .handle(request);
+    assertThat(((ProduceResponseData) request.replies.get(0)).throttleTimeMs()).isEqualTo(7);
+    assertThat(request.mutedNanos).isEqualTo(7_000_000);
+  }
+
+  @Test
   void twoHandlersForOneApiAreRefused() {
     ApiHandler handler = handler(exchange -> {}, ApiKeys.HEARTBEAT);
     assertThatThrownBy(() -> pipelineOf(true, List.of(handler, handler)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("HEARTBEAT");
   }
+
+  private long throttleNanos = 5;
 
   private static FakeRequest heartbeat() {
     return new FakeRequest(ApiKeys.HEARTBEAT, 4, new HeartbeatRequestData().setGroupId("g"));
@@ -127,7 +140,7 @@ class RequestPipelineTest {
         },
         (context, bytes) -> {
           steps.add("throttle " + bytes);
-          return 5;
+          return throttleNanos;
         },
         (context, error, bytes, nanos) -> steps.add("audit " + error),
         connection -> {},

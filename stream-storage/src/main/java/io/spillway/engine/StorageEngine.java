@@ -625,6 +625,11 @@ public final class StorageEngine implements StreamStore {
     return uploads.flush();
   }
 
+  /** How full the WAL is; cheap enough to be asked at every request. */
+  public WriteAheadLog.WalUsage walUsage() {
+    return wal.usage();
+  }
+
   @Override
   public StorageStats stats() {
     WriteAheadLog.WalUsage usage = wal.usage();

@@ -39,6 +39,9 @@ public record WalConfig(
     BUFFERED
   }
 
+  /** What {@link #of} keeps for internal topics: the capacity divided by this (P35). */
+  public static final int INTERNAL_SHARE_DIVISOR = 16;
+
   private static final int MIB = 1 << 20;
   private static final int MIN_SEGMENTS = 4;
 
@@ -79,7 +82,7 @@ public record WalConfig(
         capacityBytes,
         segmentBytes,
         Math.min(2 * MIB, halfSegment),
-        capacityBytes / 16,
+        capacityBytes / INTERNAL_SHARE_DIVISOR,
         Math.min(64L * MIB, capacityBytes / 16),
         IoMode.AUTO);
   }

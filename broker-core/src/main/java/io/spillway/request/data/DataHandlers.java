@@ -1,6 +1,7 @@
 package io.spillway.request.data;
 
 import io.spillway.metadata.ControlPlane;
+import io.spillway.metrics.MetricsSource;
 import io.spillway.partition.OffsetLookup;
 import io.spillway.partition.PartitionManager;
 import io.spillway.partition.TrafficListener;
@@ -16,10 +17,12 @@ import java.util.concurrent.Executor;
 public final class DataHandlers {
 
   private final FetchHandler fetch;
+  private final FetchBudget budget;
   private final List<ApiHandler> handlers;
 
-  private DataHandlers(FetchHandler fetch, List<ApiHandler> handlers) {
+  private DataHandlers(FetchHandler fetch, FetchBudget budget, List<ApiHandler> handlers) {
     this.fetch = fetch;
+    this.budget = budget;
     this.handlers = handlers;
   }
 
@@ -43,11 +46,20 @@ public final class DataHandlers {
         new FetchSessions(
             settings.fetchSessions(), settings.fetchSessionEvictionMs(), clock, random);
     ReadFailures failures = new ReadFailures(clock);
+    FetchBudget budget = new FetchBudget(settings.fetchResponseBytes());
     FetchHandler fetch =
         new FetchHandler(
-            locator, sessions, timers, failures, clock, traffic, settings.fetchMaxBytes());
+            locator,
+            sessions,
+            timers,
+            failures,
+            clock,
+            traffic,
+            settings.fetchMaxBytes(),
+            budget);
     return new DataHandlers(
         fetch,
+        budget,
         List.of(
             new ProduceHandler(locator, timers),
             fetch,
@@ -60,6 +72,11 @@ public final class DataHandlers {
 
   public List<ApiHandler> handlers() {
     return handlers;
+  }
+
+  /** Of the memory of fetch responses. */
+  public MetricsSource metrics() {
+    return budget;
   }
 
   /** To be told of every connection that is gone: a waiting fetch lets go of what it holds. */

@@ -30,6 +30,7 @@ final class FetchHandler implements ApiHandler {
   private final Clock clock;
   private final TrafficListener traffic;
   private final int maxResponseBytes;
+  private final FetchBudget budget;
 
   /** Fetches that wait, by connection: what to give up when the client is gone. */
   private final Map<String, FetchOperation> waiting = new ConcurrentHashMap<>();
@@ -41,7 +42,8 @@ final class FetchHandler implements ApiHandler {
       ReadFailures failures,
       Clock clock,
       TrafficListener traffic,
-      int maxResponseBytes) {
+      int maxResponseBytes,
+      FetchBudget budget) {
     this.locator = locator;
     this.sessions = sessions;
     this.timers = timers;
@@ -49,6 +51,7 @@ final class FetchHandler implements ApiHandler {
     this.clock = clock;
     this.traffic = traffic;
     this.maxResponseBytes = maxResponseBytes;
+    this.budget = budget;
   }
 
   @Override
@@ -113,6 +116,10 @@ final class FetchHandler implements ApiHandler {
 
   TrafficListener traffic() {
     return traffic;
+  }
+
+  FetchBudget budget() {
+    return budget;
   }
 
   int maxResponseBytes() {

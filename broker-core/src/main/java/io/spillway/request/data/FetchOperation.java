@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Wake-ups of many partitions are coalesced into one task on the connection's event loop. State
  * is guarded by the monitor, since reads, timers and disconnects come on other threads.
  */
-final class FetchOperation implements Waiter {
+final class FetchOperation implements Waiter, FetchBudget.Waiter {
 
   private static final short FIRST_VERSION_WITH_LEADER = 12;
   private static final short FIRST_VERSION_WITH_ENDPOINTS = 16;
@@ -59,6 +59,8 @@ final class FetchOperation implements Waiter {
   private int reading;
   private boolean isWaiting;
   private boolean isDone;
+  private long grantedBytes;
+  private volatile boolean hasRoom;
   private TimerWheel.@Nullable Timeout timer;
 
   FetchOperation(
@@ -95,6 +97,7 @@ final class FetchOperation implements Waiter {
       if (!isDone) {
         finish();
         slots.forEach(FetchSlot::drop);
+        giveGrantBack();
       }
     }
   }
@@ -106,6 +109,12 @@ final class FetchOperation implements Waiter {
     if (wakeScheduled.compareAndSet(false, true)) {
       exchange.connection().execute(this::look);
     }
+  }
+
+  @Override
+  public void onRoom() {
+    hasRoom = true;
+    onProgress();
   }
 
   private void onTimer() {
@@ -130,7 +139,7 @@ final class FetchOperation implements Waiter {
           timer = handler.timers().schedule(COLD_READ_NANOS, this::onTimer);
         }
       } else {
-        ready = isWaiting && (isOverdue() || isWorthReading()) && readRound();
+        ready = isWaiting && (isOverdue() || hasRoom || isWorthReading()) && readRound();
       }
     }
     if (ready) {
@@ -185,17 +194,27 @@ final class FetchOperation implements Waiter {
   /** Returns whether the answer is complete; if not, something will call back. */
   private boolean readRound() {
     stopWaiting();
+    hasRoom = false;
     List<FetchSlot> round = new ArrayList<>(plan.targets().size());
     for (FetchTarget target : plan.targets()) {
       round.add(new FetchSlot(target, locate(target)));
     }
     slots = round;
     bytesRead = new int[round.size()];
-    int remaining = maxBytes;
-    boolean any = false;
+    List<FetchSlot> readable = new ArrayList<>(round.size());
     for (FetchSlot slot : round) {
-      if (!slot.check(readCommitted) || (any && remaining <= 0)) {
-        continue;
+      if (slot.check(readCommitted)) {
+        readable.add(slot);
+      }
+    }
+    if (!readable.isEmpty() && !takeGrant()) {
+      return isOverdue() || endRound();
+    }
+    int remaining = (int) grantedBytes;
+    boolean any = false;
+    for (FetchSlot slot : readable) {
+      if (any && remaining <= 0) {
+        break;
       }
       int limit = Math.max(0, Math.min(slot.target.maxBytes(), remaining));
       int taken = read(slot, limit, any);
@@ -203,6 +222,21 @@ final class FetchOperation implements Waiter {
       any |= taken > 0;
     }
     return reading == 0 && endRound();
+  }
+
+  private boolean takeGrant() {
+    grantedBytes = handler.budget().take(client(), Math.max(1, maxBytes), this);
+    return grantedBytes > 0;
+  }
+
+  private void giveGrantBack() {
+    handler.budget().forget(client(), this);
+    handler.budget().give(client(), grantedBytes);
+    grantedBytes = 0;
+  }
+
+  private String client() {
+    return exchange.context().clientId();
   }
 
   private Located locate(FetchTarget target) {
@@ -241,6 +275,7 @@ final class FetchOperation implements Waiter {
           failure == null
               ? Errors.UNKNOWN_SERVER_ERROR
               : handler.failures().errorOf(slot.located.topicPartition(), failure));
+      slot.isUnreadable = slot.error == Errors.KAFKA_STORAGE_ERROR;
     } else if (isNotFirst && data.sizeBytes() > limit) {
       data.close();
     } else {
@@ -292,13 +327,17 @@ final class FetchOperation implements Waiter {
       FetchSlot slot = slots.get(i);
       bytesRead[i] = slot.dataBytes();
       total += bytesRead[i];
-      urgent |= slot.error != Errors.NONE || slot.diverging.leaderEpoch() >= 0;
+      // Whoever asks for what the object store cannot give now would ask again at once.
+      urgent |= (slot.error != Errors.NONE && !slot.isUnreadable) || slot.diverging.leaderEpoch() >= 0;
     }
     boolean enough = total >= minBytes && (total > 0 || !isAnyOpening());
     if (urgent || enough) {
       return true;
     }
     slots.forEach(FetchSlot::drop);
+    if (grantedBytes > 0) {
+      giveGrantBack();
+    }
     startWaiting();
     return false;
   }
@@ -335,14 +374,28 @@ final class FetchOperation implements Waiter {
   private void answer() {
     FetchResponseData response;
     List<FetchedData> owned = new ArrayList<>();
+    long sentBytes = 0;
     synchronized (this) {
       if (isDone) {
         return;
       }
       finish();
       response = respond(owned);
+      for (FetchedData data : owned) {
+        sentBytes += data.sizeBytes();
+      }
+      // A first batch larger than the grant is sent all the same (KIP-74).
+      handler.budget().exceed(client(), Math.max(0, sentBytes - grantedBytes));
+      grantedBytes = Math.max(0, grantedBytes - sentBytes);
+      giveGrantBack();
     }
-    exchange.reply(response, () -> owned.forEach(FetchedData::close));
+    long toGive = sentBytes;
+    exchange.reply(
+        response,
+        () -> {
+          owned.forEach(FetchedData::close);
+          handler.budget().give(client(), toGive);
+        });
   }
 
   private FetchResponseData respond(List<FetchedData> owned) {

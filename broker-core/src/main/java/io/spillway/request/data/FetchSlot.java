@@ -33,6 +33,10 @@ final class FetchSlot {
 
   boolean isOpening;
   boolean isReading;
+
+  /** What is there could not be read now: the error is told when the client's wait is over. */
+  boolean isUnreadable;
+
   private @Nullable FetchedData data;
 
   FetchSlot(FetchTarget target, PartitionLocator.Located located) {
@@ -128,7 +132,7 @@ final class FetchSlot {
   /** Bytes that a new round would find, about. */
   long availableBytes(int bytesRead) {
     BrokerPartition served = partition;
-    return served == null || isOpening ? 0 : bytesRead + served.durableBytes() - durableBytesBefore;
+    return served == null || isOpening || isUnreadable ? 0 : bytesRead + served.durableBytes() - durableBytesBefore;
   }
 
   /** The answer, the records aside. */

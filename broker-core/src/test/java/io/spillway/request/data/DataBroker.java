@@ -22,6 +22,7 @@ final class DataBroker {
   final FetchHandler fetch;
   final List<String> unreadable = new ArrayList<>();
   final ArrayDeque<CompletableFuture<ProducerIdBlock>> blocks = new ArrayDeque<>();
+  final FetchBudget budget = new FetchBudget(8 << 20);
   private final List<ApiHandler> handlers;
 
   DataBroker() {
@@ -53,7 +54,14 @@ final class DataBroker {
             (tp, cause, held) -> unreadable.add(tp + ": " + cause.getMessage()));
     fetch =
         new FetchHandler(
-            locator, sessions, timers, failures, partitions.threads.clock(), traffic, 55 << 20);
+            locator,
+            sessions,
+            timers,
+            failures,
+            partitions.threads.clock(),
+            traffic,
+            55 << 20,
+            budget);
     handlers =
         List.of(
             new ProduceHandler(locator, timers),

@@ -33,6 +33,7 @@ class FetchHandlerTest {
     assertThat(partitions.store.openData).as("fetched data not closed").isZero();
     assertThat(broker.timers.size()).as("timeouts left").isZero();
     assertThat(broker.fetch.waiting()).as("fetches left").isZero();
+    assertThat(broker.budget.usedBytes()).as("budget not given back").isZero();
   }
 
   @Test
@@ -229,8 +230,27 @@ class FetchHandlerTest {
     send(12, request(500, 1, 1 << 20, ask(0, 0)));
     assertThat(broker.unreadable).containsExactly("topic-0: object x is damaged");
     partitions.stream().readFailure = new StreamException.Unavailable("bucket away", null);
-    assertThat(only(send(12, request(500, 1, 1 << 20, ask(0, 0)))).errorCode())
-        .isEqualTo(Errors.KAFKA_STORAGE_ERROR.code());
+    FakeExchange held = send(12, request(500, 1, 1 << 20, ask(0, 0)));
+    partitions.runForMs(490);
+    assertThat(held.isAnswered()).as("or the client would ask again at once").isFalse();
+    partitions.runForMs(50);
+    assertThat(only(held).errorCode()).isEqualTo(Errors.KAFKA_STORAGE_ERROR.code());
+  }
+
+  @Test
+  void whenResponsesHoldAllTheirMemoryAFetchWaitsForRoomAndAnotherClientsComesFirst() {
+    partitions.appendDurably(plain("a"));
+    long all = broker.budget.take("hog", 8 << 20, () -> {});
+    FakeExchange waits = send(12, request(500, 1, 1 << 20, ask(0, 0)));
+    partitions.runForMs(100);
+    assertThat(waits.isAnswered()).isFalse();
+
+    broker.budget.give("hog", all);
+    partitions.runForMs(20);
+
+    assertThat(sizes(waits).get(0)).isPositive();
+    waits.sent();
+    assertThat(broker.budget.usedBytes()).isZero();
   }
 
   @Test

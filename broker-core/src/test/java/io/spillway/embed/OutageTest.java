@@ -1,0 +1,282 @@
+package io.spillway.embed;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.spillway.peers.BrokerProcess;
+import io.spillway.peers.ChildProcess;
+import io.spillway.peers.Peers;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The bucket goes away under load and stays away until the WAL, which is sixteen times the memory
+ * for it, is full; then the broker is killed and recovers with the same heap (G1, P35).
+ */
+@Tag("full")
+class OutageTest {
+
+  private static final int PARTITIONS = 8;
+  private static final int RECORD_BYTES = 8 * 1024;
+  private static final int RECORDS_BEFORE = 2_000;
+  private static final int MAX_RECORDS = 40_000;
+  private static final List<TopicPartition> ALL =
+      IntStream.range(0, PARTITIONS).mapToObj(i -> new TopicPartition("t", i)).toList();
+
+  @TempDir Path work;
+
+  private final BitSet acked = new BitSet();
+  private final BitSet seen = new BitSet();
+  private String bootstrap = "";
+  private int metricsPort;
+
+  @Test
+  void aWalFarLargerThanMemoryCarriesAnOutageUntilItIsFullAndIsRecovered() throws Exception {
+    Path down = work.resolve("down");
+    AtomicBoolean stop = new AtomicBoolean();
+    try (ChildProcess broker = start(down)) {
+      try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+        admin.createTopics(List.of(new NewTopic("t", PARTITIONS, (short) 1))).all().get();
+      }
+      produce(0, RECORDS_BEFORE);
+      commit(1);
+      Map<TopicPartition, Long> outageBegins;
+      try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
+        outageBegins = consumer.endOffsets(ALL);
+      }
+      Thread reader = new Thread(() -> readUntil(stop), "reader");
+      reader.start();
+      while (seenCount() < RECORDS_BEFORE) { // its place before the outage
+        Thread.onSpinWait();
+      }
+      Files.createFile(down);
+
+      double throttleMs = fill();
+
+      String ready = BrokerProcess.http(metricsPort, "/readyz");
+      assertThat(throttleMs).as("throttled before it was refused").isPositive();
+      assertThat(ready).startsWith("not ready\nproducers are refused").contains("does not answer");
+      assertThat(metric("spillway_store_reachable")).isZero();
+      assertThat(metric("spillway_wal_throttles_total")).isPositive();
+      commit(2); // P35: a full WAL has room for group offsets
+      assertThat(readFrom(outageBegins)).as("from the WAL by position").isGreaterThan(5_000);
+      stop.set(true);
+      reader.join();
+      assertThat(missing()).as("acked, and not seen by who read all along").isZero();
+      broker.kill();
+      broker.awaitExit(Peers.PATIENCE);
+    }
+    Files.delete(down);
+    try (ChildProcess broker = start(down)) {
+      stop.set(false);
+      seen.clear();
+      readAll();
+      assertThat(missing()).as("acked before the kill, and gone").isZero();
+      produce(MAX_RECORDS, 100);
+      while (metric("spillway_unuploaded_bytes") > 0) {
+        Thread.onSpinWait();
+      }
+      assertThat(BrokerProcess.http(metricsPort, "/readyz")).startsWith("ready\n");
+      assertThat(broker.isAlive()).isTrue();
+    }
+  }
+
+  private synchronized int seenCount() {
+    return seen.cardinality();
+  }
+
+  private int missing() {
+    BitSet missed = (BitSet) acked.clone();
+    missed.andNot(seen);
+    return missed.cardinality();
+  }
+
+  private ChildProcess start(Path down) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-Xmx128m", "-XX:MaxDirectMemorySize=192m", "-XX:+UseSerialGC"));
+    command.addAll(List.of("-XX:TieredStopAtLevel=1"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(BrokerWithOutages.class.getName(), down.toString()));
+    command.addAll(
+        List.of(
+            "listeners=PLAINTEXT://127.0.0.1:0",
+            "metrics.listener=127.0.0.1:0",
+            "data.dir=" + work.resolve("data"),
+            "wal.capacity.bytes=134217728",
+            "tail.cache.bytes=8388608",
+            "block.cache.bytes=8388608",
+            "read.ahead.bytes=16777216",
+            "upload.buffer.bytes=16777216",
+            "queued.max.request.bytes=33554432",
+            "socket.request.max.bytes=8388608",
+            "upload.interval.ms=1000",
+            "offsets.topic.num.partitions=1"));
+    ChildProcess broker = ChildProcess.start("spillway", work, Map.of(), command);
+    String ready = broker.awaitLine(line -> line.startsWith("spillway ready "), Peers.PATIENCE);
+    bootstrap = ready.replaceAll(".*bootstrap=([^ ]*).*", "$1");
+    metricsPort = Integer.parseInt(ready.replaceAll(".*metrics=([0-9]*).*", "$1"));
+    return broker;
+  }
+
+  private KafkaProducer<byte[], byte[]> producer() {
+    return new KafkaProducer<>(
+        Map.of(
+            "bootstrap.servers", bootstrap,
+            "enable.idempotence", "false",
+            "linger.ms", "5",
+            "batch.size", "65536",
+            "buffer.memory", "4194304",
+            "max.block.ms", "60000",
+            "request.timeout.ms", "8000",
+            "delivery.timeout.ms", "9000"),
+        new ByteArraySerializer(),
+        new ByteArraySerializer());
+  }
+
+  private KafkaConsumer<byte[], byte[]> consumer() {
+    return new KafkaConsumer<>(
+        Map.of("bootstrap.servers", bootstrap, "fetch.max.bytes", "2097152"),
+        new ByteArrayDeserializer(),
+        new ByteArrayDeserializer());
+  }
+
+  private static byte[] value(int number, Random random) {
+    byte[] value = new byte[RECORD_BYTES];
+    random.nextBytes(value);
+    ByteBuffer.wrap(value).putInt(number);
+    return value;
+  }
+
+  private void produce(int first, int count) throws Exception {
+    Random random = new Random(first);
+    try (KafkaProducer<byte[], byte[]> producer = producer()) {
+      List<Future<RecordMetadata>> acks = new ArrayList<>();
+      for (int i = first; i < first + count; i++) {
+        acks.add(producer.send(new ProducerRecord<>("t", i % PARTITIONS, null, value(i, random))));
+      }
+      for (Future<RecordMetadata> ack : acks) {
+        ack.get();
+      }
+    }
+    acked.set(first, first + count);
+  }
+
+  /** Produces until a batch is given up; the longest throttle the producer was told. */
+  private double fill() throws Exception {
+    Random random = new Random(7);
+    AtomicBoolean refused = new AtomicBoolean();
+    try (KafkaProducer<byte[], byte[]> producer = producer()) {
+      int number = RECORDS_BEFORE;
+      while (!refused.get() && number < MAX_RECORDS) {
+        int own = number++;
+        producer.send(
+            new ProducerRecord<>("t", own % PARTITIONS, null, value(own, random)),
+            (metadata, failure) -> {
+              if (failure != null) {
+                refused.set(true);
+              } else {
+                synchronized (acked) {
+                  acked.set(own);
+                }
+              }
+            });
+      }
+      assertThat(refused).as("full before " + MAX_RECORDS + " records").isTrue();
+      return producer.metrics().values().stream()
+          .filter(metric -> metric.metricName().name().equals("produce-throttle-time-max"))
+          .mapToDouble(metric -> (Double) metric.metricValue())
+          .filter(value -> !Double.isNaN(value))
+          .max()
+          .orElse(0);
+    }
+  }
+
+  private void readUntil(AtomicBoolean stop) {
+    try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
+      consumer.assign(ALL);
+      consumer.seekToBeginning(ALL);
+      int silent = 0;
+      while (!stop.get() || silent < 3) {
+        silent = note(consumer) ? 0 : silent + 1;
+      }
+    }
+  }
+
+  private void readAll() {
+    try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
+      consumer.assign(ALL);
+      consumer.seekToBeginning(ALL);
+      Map<TopicPartition, Long> ends = consumer.endOffsets(ALL);
+      while (ALL.stream().anyMatch(tp -> consumer.position(tp) < ends.get(tp))) {
+        note(consumer);
+      }
+    }
+  }
+
+  private boolean note(KafkaConsumer<byte[], byte[]> consumer) {
+    boolean any = false;
+    for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(300))) {
+      synchronized (this) {
+        seen.set(ByteBuffer.wrap(record.value()).getInt());
+      }
+      any = true;
+    }
+    return any;
+  }
+
+  private int readFrom(Map<TopicPartition, Long> offsets) {
+    int count = 0;
+    try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
+      consumer.assign(ALL);
+      offsets.forEach(consumer::seek);
+      Map<TopicPartition, Long> ends = consumer.endOffsets(ALL);
+      while (ALL.stream().anyMatch(tp -> consumer.position(tp) < ends.get(tp))) {
+        count += consumer.poll(Duration.ofMillis(300)).count();
+      }
+    }
+    return count;
+  }
+
+  private void commit(long offset) throws InterruptedException, ExecutionException {
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+      admin
+          .alterConsumerGroupOffsets("g", Map.of(ALL.get(0), new OffsetAndMetadata(offset)))
+          .all()
+          .get();
+    }
+  }
+
+  private double metric(String name) {
+    return BrokerProcess.http(metricsPort, "/metrics")
+        .lines()
+        .filter(line -> line.startsWith(name + " "))
+        .mapToDouble(line -> Double.parseDouble(line.substring(name.length() + 1)))
+        .findFirst()
+        .orElseThrow(() -> new AssertionError("no metric " + name));
+  }
+}

@@ -1,0 +1,222 @@
+package io.spillway.embed;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.spillway.embed.BrokerWithOutages.Running;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * G7: 50 producers over 200 partitions offer at least twice what a broker with a small heap can
+ * hand on to its bucket; two of them are small and steady. Overload slows clients, and hurts nobody
+ * else's data.
+ */
+@Tag("full")
+class OverloadTest {
+
+  private static final int PRODUCERS = 50;
+  private static final int STEADY = 2;
+  private static final int PARTITIONS = 200;
+  private static final int RECORD_BYTES = 8 * 1024;
+  private static final long MIB = 1 << 20;
+  private static final long STORE_BYTES_PER_SECOND = 8 * MIB;
+  private static final int WINDOWS = 5;
+  private static final long WINDOW_MS = 5_000;
+  private static final long HEAP_BYTES = 256 * MIB;
+  private static final long DIRECT_BYTES = 256 * MIB;
+
+  @TempDir Path work;
+
+  private final AtomicBoolean stop = new AtomicBoolean();
+  private final AtomicLongArray acked = new AtomicLongArray(PRODUCERS);
+  private final AtomicLong offered = new AtomicLong();
+  private final AtomicLong failed = new AtomicLong();
+  private final AtomicLong consumed = new AtomicLong();
+
+  @Test
+  void everyClientProgressesInEveryWindowAndMemoryStaysWithinItsLimits() throws Exception {
+    List<Thread> threads = new ArrayList<>();
+    try (Running broker = start()) {
+      try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrap))) {
+        admin.createTopics(List.of(new NewTopic("t", PARTITIONS, (short) 1))).all().get();
+        commit(admin, 1);
+        for (int i = 0; i < PRODUCERS; i++) {
+          int number = i;
+          threads.add(new Thread(() -> produce(broker.bootstrap, number), "producer-" + i));
+        }
+        threads.add(new Thread(() -> consume(broker.bootstrap), "consumer"));
+        threads.forEach(Thread::start);
+        while (broker.metric("spillway_wal_throttles_total") < PRODUCERS) {
+          Thread.sleep(100);
+        }
+        long offeredBefore = offered.get();
+        long ackedBefore = sum();
+        for (int window = 0; window < WINDOWS; window++) {
+          window(broker, admin, window);
+        }
+        System.out.printf(
+            "offered %d, accepted %d records, consumed %d, %s%n",
+            offered.get() - offeredBefore,
+            sum() - ackedBefore,
+            consumed.get(),
+            broker.page("/readyz").lines().toList());
+      } finally {
+        stop.set(true);
+      }
+      for (Thread thread : threads) {
+        thread.join();
+      }
+      assertThat(broker.process.isAlive()).isTrue();
+      assertThat(broker.process.output()).doesNotContain("OutOfMemoryError");
+    }
+  }
+
+  /** One window in which everybody has to get on, whatever the others do. */
+  private void window(Running broker, Admin admin, int window) throws Exception {
+    long[] before = IntStream.range(0, PRODUCERS).mapToLong(acked::get).toArray();
+    double uploadsBefore = uploadRequests(broker);
+    double throttlesBefore = broker.metric("spillway_wal_throttles_total");
+    long consumedBefore = consumed.get();
+    Thread.sleep(WINDOW_MS);
+    long[] got = IntStream.range(0, PRODUCERS).mapToLong(i -> acked.get(i) - before[i]).sorted().toArray();
+    System.out.println("offered window " + window + " " + java.util.Arrays.toString(got) + " " + (acked.get(0)-before[0])+" "+(acked.get(1)-before[1]) + " direct " + directBytes(broker) / MIB + " rss " + residentBytes(broker) / MIB + broker.page("/readyz"));
+    for (int i = 0; i < PRODUCERS; i++) {
+      assertThat(acked.get(i)).as("producer %d in window %d", i, window).isGreaterThan(before[i]);
+    }
+    assertThat(consumed.get()).as("consumer in window " + window).isGreaterThan(consumedBefore);
+    assertThat(uploadRequests(broker)).as("uploads in window " + window).isGreaterThan(uploadsBefore);
+    assertThat(broker.metric("spillway_wal_throttles_total"))
+        .as("throttles in window " + window)
+        .isGreaterThan(throttlesBefore);
+    commit(admin, window); // P35
+    assertThat(directBytes(broker)).as("direct memory").isLessThan(DIRECT_BYTES);
+    assertThat(residentBytes(broker))
+        .as("resident memory")
+        .isLessThan(HEAP_BYTES + DIRECT_BYTES + 200 * MIB);
+  }
+
+  private Running start() {
+    return BrokerWithOutages.start(
+        work,
+        List.of("-Xmx" + HEAP_BYTES, "-XX:MaxDirectMemorySize=" + DIRECT_BYTES),
+        work.resolve("down"),
+        STORE_BYTES_PER_SECOND,
+        List.of(
+            "data.dir=" + work.resolve("data"),
+            "wal.capacity.bytes=" + 128 * MIB,
+            "tail.cache.bytes=" + 32 * MIB,
+            "block.cache.bytes=" + 16 * MIB,
+            "read.ahead.bytes=" + 16 * MIB,
+            "upload.buffer.bytes=" + 32 * MIB,
+            "fetch.response.bytes=" + 16 * MIB,
+            "queued.max.request.bytes=" + 32 * MIB,
+            "socket.request.max.bytes=" + 8 * MIB,
+            "upload.bytes=" + 16 * MIB,
+            "offsets.topic.num.partitions=1"));
+  }
+
+  /** The first two send a record ten times a second; the others as much as they are let. */
+  private void produce(String bootstrap, int number) {
+    Random random = new Random(number);
+    byte[] value = new byte[number < STEADY ? 100 : RECORD_BYTES];
+    random.nextBytes(value);
+    try (KafkaProducer<byte[], byte[]> producer =
+        new KafkaProducer<>(
+            Map.of(
+                "bootstrap.servers", bootstrap,
+                "client.id", "producer-" + number,
+                "batch.size", "65536",
+                "buffer.memory", Long.toString(2 * MIB),
+                "max.block.ms", "60000"),
+            new ByteArraySerializer(),
+            new ByteArraySerializer())) {
+      int own = PARTITIONS / PRODUCERS;
+      for (long sent = 0; !stop.get(); sent++) {
+        if (number < STEADY) {
+          Thread.sleep(100);
+        }
+        offered.incrementAndGet();
+        producer.send(
+            new ProducerRecord<>("t", number * own + (int) (sent % own), null, value),
+            (metadata, failure) -> {
+              if (failure == null) {
+                acked.incrementAndGet(number);
+              } else {
+                failed.incrementAndGet();
+              }
+            });
+      }
+      producer.close(Duration.ZERO);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void consume(String bootstrap) {
+    List<TopicPartition> all =
+        IntStream.range(0, PARTITIONS).mapToObj(i -> new TopicPartition("t", i)).toList();
+    try (KafkaConsumer<byte[], byte[]> consumer =
+        new KafkaConsumer<>(
+            Map.of("bootstrap.servers", bootstrap, "fetch.max.bytes", "4194304"),
+            new ByteArrayDeserializer(),
+            new ByteArrayDeserializer())) {
+      consumer.assign(all);
+      consumer.seekToBeginning(all);
+      while (!stop.get()) {
+        consumed.addAndGet(consumer.poll(Duration.ofMillis(100)).count());
+      }
+    }
+  }
+
+  private static void commit(Admin admin, long offset) throws Exception {
+    admin
+        .alterConsumerGroupOffsets(
+            "g", Map.of(new TopicPartition("t", 0), new OffsetAndMetadata(offset)))
+        .all()
+        .get();
+  }
+
+  private long sum() {
+    return IntStream.range(0, PRODUCERS).mapToLong(acked::get).sum();
+  }
+
+  /** Parts of data objects that were sent: an object may take longer than a window. */
+  private static double uploadRequests(Running broker) {
+    return broker.metric("spillway_store_requests_total", "kind=\"(part|put)\",outcome=\"ok\"");
+  }
+
+  private static double directBytes(Running broker) {
+    return broker.metric("jvm_buffer_memory_used_bytes", "id=\"direct\"");
+  }
+
+  private static long residentBytes(Running broker) throws IOException {
+    for (String line : Files.readAllLines(Path.of("/proc/" + broker.process.pid() + "/status"))) {
+      if (line.startsWith("VmRSS:")) {
+        return Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024;
+      }
+    }
+    throw new AssertionError("no VmRSS");
+  }
+}
