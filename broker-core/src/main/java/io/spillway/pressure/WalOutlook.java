@@ -19,8 +19,8 @@ import org.slf4j.LoggerFactory;
  * Watches the write-ahead log fill and empty, twice a second.
  *
  * <p>What comes in is averaged over ten seconds. What goes out is averaged over twice the upload
- * interval, since uploads come in bursts, and is nothing as soon as the object store is known not to
- * answer: a log that was kept up with yesterday says nothing about how long it lasts now.
+ * interval, since uploads come in bursts, and is nothing as soon as the object store is known not
+ * to answer: a log that was kept up with yesterday says nothing about how long it lasts now.
  */
 public final class WalOutlook implements MetricsSource, AutoCloseable {
 

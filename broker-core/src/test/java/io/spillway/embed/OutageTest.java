@@ -2,8 +2,7 @@ package io.spillway.embed;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.spillway.peers.BrokerProcess;
-import io.spillway.peers.ChildProcess;
+import io.spillway.embed.BrokerWithOutages.Running;
 import io.spillway.peers.Peers;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -52,13 +51,12 @@ class OutageTest {
   private final BitSet acked = new BitSet();
   private final BitSet seen = new BitSet();
   private String bootstrap = "";
-  private int metricsPort;
 
   @Test
   void aWalFarLargerThanMemoryCarriesAnOutageUntilItIsFullAndIsRecovered() throws Exception {
     Path down = work.resolve("down");
     AtomicBoolean stop = new AtomicBoolean();
-    try (ChildProcess broker = start(down)) {
+    try (Running broker = start(down)) {
       try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
         admin.createTopics(List.of(new NewTopic("t", PARTITIONS, (short) 1))).all().get();
       }
@@ -77,31 +75,31 @@ class OutageTest {
 
       double throttleMs = fill();
 
-      String ready = BrokerProcess.http(metricsPort, "/readyz");
+      String ready = broker.page("/readyz");
       assertThat(throttleMs).as("throttled before it was refused").isPositive();
       assertThat(ready).startsWith("not ready\nproducers are refused").contains("does not answer");
-      assertThat(metric("spillway_store_reachable")).isZero();
-      assertThat(metric("spillway_wal_throttles_total")).isPositive();
+      assertThat(broker.metric("spillway_store_reachable")).isZero();
+      assertThat(broker.metric("spillway_wal_throttles_total")).isPositive();
       commit(2); // P35: a full WAL has room for group offsets
       assertThat(readFrom(outageBegins)).as("from the WAL by position").isGreaterThan(5_000);
       stop.set(true);
       reader.join();
       assertThat(missing()).as("acked, and not seen by who read all along").isZero();
-      broker.kill();
-      broker.awaitExit(Peers.PATIENCE);
+      broker.process.kill();
+      broker.process.awaitExit(Peers.PATIENCE);
     }
     Files.delete(down);
-    try (ChildProcess broker = start(down)) {
+    try (Running broker = start(down)) {
       stop.set(false);
       seen.clear();
       readAll();
       assertThat(missing()).as("acked before the kill, and gone").isZero();
       produce(MAX_RECORDS, 100);
-      while (metric("spillway_unuploaded_bytes") > 0) {
+      while (broker.metric("spillway_unuploaded_bytes") > 0) {
         Thread.onSpinWait();
       }
-      assertThat(BrokerProcess.http(metricsPort, "/readyz")).startsWith("ready\n");
-      assertThat(broker.isAlive()).isTrue();
+      assertThat(broker.page("/readyz")).startsWith("ready\n");
+      assertThat(broker.process.isAlive()).isTrue();
     }
   }
 
@@ -115,31 +113,26 @@ class OutageTest {
     return missed.cardinality();
   }
 
-  private ChildProcess start(Path down) {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx128m", "-XX:MaxDirectMemorySize=192m", "-XX:+UseSerialGC"));
-    command.addAll(List.of("-XX:TieredStopAtLevel=1"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of(BrokerWithOutages.class.getName(), down.toString()));
-    command.addAll(
-        List.of(
-            "listeners=PLAINTEXT://127.0.0.1:0",
-            "metrics.listener=127.0.0.1:0",
-            "data.dir=" + work.resolve("data"),
-            "wal.capacity.bytes=134217728",
-            "tail.cache.bytes=8388608",
-            "block.cache.bytes=8388608",
-            "read.ahead.bytes=16777216",
-            "upload.buffer.bytes=16777216",
-            "queued.max.request.bytes=33554432",
-            "socket.request.max.bytes=8388608",
-            "upload.interval.ms=1000",
-            "offsets.topic.num.partitions=1"));
-    ChildProcess broker = ChildProcess.start("spillway", work, Map.of(), command);
-    String ready = broker.awaitLine(line -> line.startsWith("spillway ready "), Peers.PATIENCE);
-    bootstrap = ready.replaceAll(".*bootstrap=([^ ]*).*", "$1");
-    metricsPort = Integer.parseInt(ready.replaceAll(".*metrics=([0-9]*).*", "$1"));
+  private Running start(Path down) {
+    Running broker =
+        BrokerWithOutages.start(
+            work,
+            List.of("-Xmx128m", "-XX:MaxDirectMemorySize=192m"),
+            down,
+            0,
+            List.of(
+                "data.dir=" + work.resolve("data"),
+                "wal.capacity.bytes=134217728",
+                "tail.cache.bytes=8388608",
+                "block.cache.bytes=8388608",
+                "read.ahead.bytes=16777216",
+                "upload.buffer.bytes=16777216",
+                "fetch.response.bytes=16777216",
+                "queued.max.request.bytes=33554432",
+                "socket.request.max.bytes=8388608",
+                "upload.interval.ms=1000",
+                "offsets.topic.num.partitions=1"));
+    bootstrap = broker.bootstrap;
     return broker;
   }
 
@@ -269,14 +262,5 @@ class OutageTest {
           .all()
           .get();
     }
-  }
-
-  private double metric(String name) {
-    return BrokerProcess.http(metricsPort, "/metrics")
-        .lines()
-        .filter(line -> line.startsWith(name + " "))
-        .mapToDouble(line -> Double.parseDouble(line.substring(name.length() + 1)))
-        .findFirst()
-        .orElseThrow(() -> new AssertionError("no metric " + name));
   }
 }

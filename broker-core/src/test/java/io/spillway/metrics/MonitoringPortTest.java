@@ -103,7 +103,9 @@ class MonitoringPortTest {
           .startsWith("HTTP/1.1 503 ")
           .endsWith("\r\n\r\nnot ready\nthe object store does not answer\na note\n");
       reasons.clear();
-      assertThat(get(port, "/readyz")).startsWith("HTTP/1.1 200 ").endsWith("\r\n\r\nready\na note\n");
+      assertThat(get(port, "/readyz"))
+          .startsWith("HTTP/1.1 200 ")
+          .endsWith("\r\n\r\nready\na note\n");
       assertThat(get(port, "/livez?verbose")).startsWith("HTTP/1.1 200 ").endsWith("alive\n");
     }
   }
@@ -151,7 +153,8 @@ class MonitoringPortTest {
       String address = "127.0.0.1:" + taken.getLocalPort();
       MetricsConfig config = BrokerConfig.of(Map.of("metrics.listener", address)).metrics();
 
-      assertThatThrownBy(() -> MonitoringPort.open(config, List.of(), List::of, List::of, List::of, threads))
+      assertThatThrownBy(
+              () -> MonitoringPort.open(config, List.of(), List::of, List::of, List::of, threads))
           .isInstanceOf(StartRefusedException.class)
           .hasMessageContaining("metrics.listener=" + address + " is in use")
           .hasMessageContaining("--set metrics.listener=127.0.0.1:0");
@@ -187,7 +190,8 @@ class MonitoringPortTest {
 
   private MonitoringPort open(List<MetricsSource> sources, List<String> whyNotReady) {
     MetricsConfig config = BrokerConfig.of(Map.of("metrics.listener", "127.0.0.1:0")).metrics();
-    return MonitoringPort.open(config, sources, List::of, () -> whyNotReady, () -> List.of("a note"), threads);
+    return MonitoringPort.open(
+        config, sources, List::of, () -> whyNotReady, () -> List.of("a note"), threads);
   }
 
   private static List<MetricsSource> sources() {

@@ -1,8 +1,8 @@
 package io.spillway.kafka.metadata;
 
 import io.spillway.kafka.controller.ConfigSchema;
-import io.spillway.kafka.controller.DynamicSettings;
 import io.spillway.kafka.controller.ControllerSettings;
+import io.spillway.kafka.controller.DynamicSettings;
 import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.ConfigDescriptions;
 import java.util.ArrayList;

@@ -49,14 +49,7 @@ public final class DataHandlers {
     FetchBudget budget = new FetchBudget(settings.fetchResponseBytes());
     FetchHandler fetch =
         new FetchHandler(
-            locator,
-            sessions,
-            timers,
-            failures,
-            clock,
-            traffic,
-            settings.fetchMaxBytes(),
-            budget);
+            locator, sessions, timers, failures, clock, traffic, settings.fetchMaxBytes(), budget);
     return new DataHandlers(
         fetch,
         budget,

@@ -19,8 +19,7 @@ public record DataSettings(
         || fetchSessionEvictionMs < 0) {
       throw new IllegalArgumentException(
           "data settings out of range: fetchMaxBytes=%d fetchResponseBytes=%d fetchSessions=%d fetchSessionEvictionMs=%d"
-              .formatted(
-                  fetchMaxBytes, fetchResponseBytes, fetchSessions, fetchSessionEvictionMs));
+              .formatted(fetchMaxBytes, fetchResponseBytes, fetchSessions, fetchSessionEvictionMs));
     }
   }
 }

@@ -152,8 +152,7 @@ final class FetchBudget implements MetricsSource {
       used = usedBytes;
       waited = waits;
     }
-    sink.gauge(
-        "spillway_fetch_budget_capacity_bytes", "fetch.response.bytes", capacityBytes);
+    sink.gauge("spillway_fetch_budget_capacity_bytes", "fetch.response.bytes", capacityBytes);
     sink.gauge(
         "spillway_fetch_budget_used_bytes", "Of fetch responses, read and not yet sent", used);
     sink.counter(

@@ -328,7 +328,8 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
       bytesRead[i] = slot.dataBytes();
       total += bytesRead[i];
       // Whoever asks for what the object store cannot give now would ask again at once.
-      urgent |= (slot.error != Errors.NONE && !slot.isUnreadable) || slot.diverging.leaderEpoch() >= 0;
+      urgent |=
+          (slot.error != Errors.NONE && !slot.isUnreadable) || slot.diverging.leaderEpoch() >= 0;
     }
     boolean enough = total >= minBytes && (total > 0 || !isAnyOpening());
     if (urgent || enough) {

@@ -132,7 +132,9 @@ final class FetchSlot {
   /** Bytes that a new round would find, about. */
   long availableBytes(int bytesRead) {
     BrokerPartition served = partition;
-    return served == null || isOpening || isUnreadable ? 0 : bytesRead + served.durableBytes() - durableBytesBefore;
+    return served == null || isOpening || isUnreadable
+        ? 0
+        : bytesRead + served.durableBytes() - durableBytesBefore;
   }
 
   /** The answer, the records aside. */

@@ -193,8 +193,7 @@ class KafkaControlPlaneTest {
       assertThat(set(cluster, broker, "message.max.bytes", "4321").error()).isEqualTo(Errors.NONE);
 
       assertThat(cluster.plane.topicConfigs().topic("any").maxMessageBytes()).isEqualTo(4321);
-      ConfigDescriptions.Description described =
-          described(cluster, broker, "message.max.bytes");
+      ConfigDescriptions.Description described = described(cluster, broker, "message.max.bytes");
       assertThat(described.value()).isEqualTo("4321");
       assertThat(described.source()).isEqualTo(ConfigSource.DYNAMIC_BROKER_CONFIG);
       assertThat(described.readOnly()).isFalse();
