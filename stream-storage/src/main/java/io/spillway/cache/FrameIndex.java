@@ -106,6 +106,21 @@ public final class FrameIndex {
     return low;
   }
 
+  /** Index of the first frame that begins above the WAL position; {@link #count} if none does. */
+  public int firstBeyond(long walPosition) {
+    int low = 0;
+    int high = count;
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (position(middle) > walPosition) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
+  }
+
   /** Forgets the first {@code frames} frames. */
   public void dropFirst(int frames) {
     for (int i = 0; i < frames; i++) {

@@ -133,6 +133,7 @@ public final class StorageEngine implements StreamStore {
             config.uploadBytes(),
             TimeUnit.MILLISECONDS.toNanos(config.uploadIntervalMs()),
             config.walFillUploadPercent(),
+            wal.usage().capacityBytes(),
             config.uploadBufferBytes(),
             config.minPartBytes(),
             config.objectBlockBytes());

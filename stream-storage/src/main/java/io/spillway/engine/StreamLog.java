@@ -361,6 +361,26 @@ final class StreamLog implements UploadSource {
   }
 
   @Override
+  public synchronized long durableEndOffsetUpTo(long walPosition) {
+    int after = frames.firstBeyond(walPosition);
+    long end = after == 0 ? committedEndOffset : frames.endOffset(after - 1);
+    return Math.max(committedEndOffset, Math.min(end, highWatermark));
+  }
+
+  @Override
+  public synchronized long pendingBytesBelow(long endOffset) {
+    if (endOffset >= highWatermark) {
+      return pendingBytes;
+    }
+    long bytes = 0;
+    int end = frames.firstEndingAbove(endOffset);
+    for (int i = frames.firstEndingAbove(committedEndOffset); i < end; i++) {
+      bytes += frames.sizeBytes(i);
+    }
+    return bytes;
+  }
+
+  @Override
   public synchronized long pendingBytes() {
     return pendingBytes;
   }

@@ -4,6 +4,7 @@ package io.spillway.upload;
  * @param triggerBytes an upload begins when as many bytes wait
  * @param intervalNanos or when the oldest has waited as long
  * @param walFillPercent or when the WAL is as full
+ * @param walCapacityBytes what the WAL can hold
  * @param bufferBytes memory an upload may hold
  * @param minPartBytes the store takes no smaller part of an object but the last
  * @param blockBytes of a block in an object
@@ -12,6 +13,7 @@ public record UploadLimits(
     long triggerBytes,
     long intervalNanos,
     int walFillPercent,
+    long walCapacityBytes,
     long bufferBytes,
     int minPartBytes,
     int blockBytes) {
@@ -24,6 +26,8 @@ public record UploadLimits(
   /** Bounds the index of an object of tiny batches. */
   static final int MAX_OBJECT_BATCHES = 1 << 20;
 
+  private static final int WAL_STEPS = 8;
+
   private static final long MAX_PART_BYTES = 64 * MIB;
 
   /** Two parts are in memory at a time: one on its way, one being filled. */
@@ -31,7 +35,8 @@ public record UploadLimits(
     return Math.max(minPartBytes, Math.min(MAX_PART_BYTES, bufferBytes / 2));
   }
 
+  /** Large, since requests cost; but the room of a small WAL comes back in small steps. */
   long maxObjectBytes() {
-    return Math.max(triggerBytes, OWN_OBJECT_BYTES);
+    return Math.max(triggerBytes, Math.min(OWN_OBJECT_BYTES, walCapacityBytes / WAL_STEPS));
   }
 }

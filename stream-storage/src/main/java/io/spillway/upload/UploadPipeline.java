@@ -335,12 +335,38 @@ public final class UploadPipeline implements AutoCloseable {
     aging.set(false); // before the targets are taken: a later batch starts to age again
     cutWaiters = nextWaiters;
     nextWaiters = new ArrayList<>();
+    long upTo = cutWaiters.isEmpty() ? endOfCut() : Long.MAX_VALUE;
     for (UploadSource source : dirty) {
       if (!unreadable.contains(source)) {
-        targets.put(source, source.durableEndOffset());
+        long end =
+            upTo == Long.MAX_VALUE
+                ? source.durableEndOffset()
+                : source.durableEndOffsetUpTo(upTo);
+        if (end > source.committedEndOffset()) {
+          targets.put(source, end);
+        }
       }
     }
     nextObject();
+  }
+
+  /**
+   * The WAL position that a cut goes up to. When much waits, only its older part is cut: the WAL is
+   * trimmed below the oldest frame that is not committed, so a cut of everything would give back
+   * all of its room at its end, and none before.
+   */
+  private long endOfCut() {
+    long bytes = limits.maxObjectBytes();
+    if (pendingBytes.get() <= 2 * bytes) {
+      return Long.MAX_VALUE;
+    }
+    long oldest = Long.MAX_VALUE;
+    for (UploadSource source : dirty) {
+      if (!unreadable.contains(source)) {
+        oldest = Math.min(oldest, source.firstPositionAbove(source.committedEndOffset()));
+      }
+    }
+    return oldest >= Long.MAX_VALUE - bytes ? Long.MAX_VALUE : oldest + bytes;
   }
 
   private void nextObject() {
@@ -358,7 +384,10 @@ public final class UploadPipeline implements AutoCloseable {
         (source, end) ->
             waiting.add(
                 new UploadPlan.Range(
-                    source, source.committedEndOffset(), end, source.pendingBytes())));
+                    source,
+                    source.committedEndOffset(),
+                    end,
+                    source.pendingBytesBelow(end))));
     List<UploadPlan.Range> planned = UploadPlan.nextObject(waiting, limits.maxObjectBytes());
     if (planned.isEmpty()) {
       finishCut();

@@ -17,6 +17,15 @@ public interface UploadSource {
   /** Exclusive bound of durable batches. */
   long durableEndOffset();
 
+  /**
+   * Exclusive bound of durable batches whose frames begin at or below the WAL position; the
+   * committed end when there is none.
+   */
+  long durableEndOffsetUpTo(long walPosition);
+
+  /** Bytes of batches from the committed end to {@code endOffset}, a batch boundary. */
+  long pendingBytesBelow(long endOffset);
+
   /** Bytes of batches from the committed to the durable end. */
   long pendingBytes();
 

@@ -101,7 +101,7 @@ class ObjectUploadTest {
   }
 
   private CompletableFuture<Uploaded> upload(int partBytes, EvictedStream... streams) {
-    UploadLimits limits = new UploadLimits(256L * MIB, 1, 50, 1, partBytes, 256 << 10);
+    UploadLimits limits = new UploadLimits(256L * MIB, 1, 50, 1L << 30, 1, partBytes, 256 << 10);
     Retrier retrier = new Retrier(scheduler, threads.clock(), threads.randomSource());
     List<UploadPlan.Range> ranges = new ArrayList<>();
     for (EvictedStream each : streams) {
@@ -173,6 +173,16 @@ class ObjectUploadTest {
     @Override
     public long durableEndOffset() {
       return batches * 10L;
+    }
+
+    @Override
+    public long durableEndOffsetUpTo(long walPosition) {
+      return durableEndOffset();
+    }
+
+    @Override
+    public long pendingBytesBelow(long endOffset) {
+      return pendingBytes();
     }
 
     @Override

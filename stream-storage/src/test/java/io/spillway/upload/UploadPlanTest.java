@@ -66,6 +66,16 @@ class UploadPlanTest {
     }
 
     @Override
+    public long durableEndOffsetUpTo(long walPosition) {
+      return durableEndOffset();
+    }
+
+    @Override
+    public long pendingBytesBelow(long endOffset) {
+      return pendingBytes();
+    }
+
+    @Override
     public long pendingBytes() {
       return 1;
     }
