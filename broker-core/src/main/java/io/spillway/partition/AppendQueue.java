@@ -14,9 +14,9 @@ import org.jspecify.annotations.Nullable;
  * P15: batches that wait, in order of arrival, for the partition to open, for a worker to prepare
  * them, or for room in the WAL. Bounded in bytes and time.
  */
-final class AppendQueue {
+final class AppendQueue implements RoomQueue.Waiter {
 
-  private static final long ROOM_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+  private static final long SWEEP_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
   private final PartitionState state;
   private final ProducerGate producers;
@@ -25,7 +25,6 @@ final class AppendQueue {
   private long parkedBytes;
   private boolean unparking;
   private @Nullable Cancellable sweep;
-  private boolean retryScheduled;
 
   /**
    * @param settle tries the head of the queue, and removes it when it is dealt with; returns
@@ -99,25 +98,9 @@ final class AppendQueue {
     };
   }
 
-  /** The WAL has no room: tries again in a while. */
-  void retryLater() {
-    synchronized (state.lock) {
-      if (retryScheduled) {
-        return;
-      }
-      retryScheduled = true;
-    }
-    state
-        .runtime
-        .scheduler()
-        .schedule(
-            ROOM_RETRY_NANOS,
-            () -> {
-              synchronized (state.lock) {
-                retryScheduled = false;
-              }
-              unpark();
-            });
+  @Override
+  public void onTurn() {
+    unpark();
   }
 
   private void scheduleSweep() {
@@ -128,7 +111,7 @@ final class AppendQueue {
           state
               .runtime
               .scheduler()
-              .schedule(Math.max(ROOM_RETRY_NANOS, parkNanos() - waitedNanos), this::refuseOverdue);
+              .schedule(Math.max(SWEEP_NANOS, parkNanos() - waitedNanos), this::refuseOverdue);
     }
   }
 

@@ -143,9 +143,13 @@ final class Appender {
   /** Returns whether the batch is dealt with; if not, it is, or stays, parked. */
   private boolean attempt(Append append, boolean isHeadOfQueue) {
     PreparedBatch prepared = append.requirePrepared();
+    if (!runtime.room().mayTry(queue)) {
+      return waitForRoom(append, isHeadOfQueue);
+    }
     Reservation reservation;
     try {
       reservation = runtime.store().reserve(prepared.sizeBytes(), false);
+      runtime.room().onTaken(queue);
     } catch (WalException.Full e) {
       return waitForRoom(append, isHeadOfQueue);
     } catch (WalException | StreamException e) {
@@ -194,7 +198,7 @@ final class Appender {
 
   private boolean waitForRoom(Append append, boolean isHeadOfQueue) {
     if (isHeadOfQueue || queue.park(append)) {
-      queue.retryLater();
+      runtime.room().await(append.batch.clientKey(), queue);
     }
     return false;
   }

@@ -99,6 +99,7 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
             settings,
             new BatchPreparer(settings.validateRecords()),
             new RefusedSequences(REFUSED_SEQUENCES),
+            new RoomQueue(scheduler),
             traffic);
   }
 

@@ -21,4 +21,5 @@ record PartitionRuntime(
     PartitionSettings settings,
     BatchPreparer preparer,
     RefusedSequences refused,
+    RoomQueue room,
     TrafficListener traffic) {}

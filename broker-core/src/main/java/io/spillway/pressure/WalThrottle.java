@@ -13,7 +13,7 @@ import org.apache.kafka.common.protocol.ApiKeys;
 /**
  * Slows producers down before they have to be refused (KIP-219): beyond a fill of the write-ahead
  * log that usual operation does not reach, each produce request costs its client a pause that grows
- * with the square of how far the fill is beyond, to five seconds at a full log. A request smaller
+ * with the square of how far the fill is beyond, to four seconds at a full log. A request smaller
  * than {@link #FULL_PRICE_BYTES} pays its share: who sends little is hardly slowed by who sends
  * much. What internal topics need does not come this way (P35).
  */
@@ -22,7 +22,7 @@ public final class WalThrottle implements Throttle, MetricsSource {
   /** Uploads by need begin at half; this leaves them room to win. */
   static final double BEGINS_AT = 0.7;
 
-  static final long MAX_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(5);
+  static final long MAX_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(4);
 
   /** A usual full batch of a busy producer, or several small ones. */
   static final int FULL_PRICE_BYTES = 256 * 1024;

@@ -350,6 +350,8 @@ final class Connection extends ChannelInboundHandlerAdapter
       serving.counters().requests.increment();
       try {
         serving.handler().handle(request);
+        // Now, not at the answer: else all that is pipelined behind it would pass for one pause.
+        mute(request.takeMuteNanos());
       } catch (RuntimeException | Error e) {
         logDefect("handling " + served.api() + " failed", e);
         request.close("handling " + served.api() + " failed");
@@ -461,9 +463,7 @@ final class Connection extends ChannelInboundHandlerAdapter
       if (inFlight.isEmpty()) {
         barrierInFlight = false;
       }
-      if (head.muteNanos() > 0) {
-        mute(head.muteNanos());
-      }
+      mute(head.takeMuteNanos());
       ApiMessage response = head.response();
       if (response == null) {
         head.finish();
@@ -516,6 +516,9 @@ final class Connection extends ChannelInboundHandlerAdapter
 
   private void mute(long durationNanos) {
     long until = serving.clock().nanoTime() + durationNanos;
+    if (durationNanos <= 0) {
+      return;
+    }
     if (isMuted() && mutedUntilNanos - until >= 0) {
       return;
     }

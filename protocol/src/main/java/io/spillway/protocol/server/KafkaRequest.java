@@ -63,8 +63,9 @@ public interface KafkaRequest {
   Runnable retain();
 
   /**
-   * KIP-219: reads nothing more from the connection for a while. Call before {@link #reply}; the
-   * response itself is not delayed.
+   * KIP-219: reads nothing more from the connection for a while, and hands over nothing more: from
+   * now, when called while the request is being handed over, else from its answer. Call before
+   * {@link #reply}; the response itself is not delayed.
    */
   void mute(long durationNanos);
 

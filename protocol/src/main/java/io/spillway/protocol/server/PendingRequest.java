@@ -71,8 +71,11 @@ final class PendingRequest implements KafkaRequest {
   }
 
   /** How long the client is not read from, once answered. */
-  long muteNanos() {
-    return muteNanos;
+  /** How long to mute for what was asked since the last call; 0 for not at all. */
+  long takeMuteNanos() {
+    long asked = muteNanos;
+    muteNanos = 0;
+    return asked;
   }
 
   /** The answer has left, or never will. Any number of times, any thread. */
