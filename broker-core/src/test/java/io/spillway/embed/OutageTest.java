@@ -16,6 +16,8 @@ import java.util.Random;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -42,7 +44,7 @@ class OutageTest {
   private static final int PARTITIONS = 8;
   private static final int RECORD_BYTES = 8 * 1024;
   private static final int RECORDS_BEFORE = 2_000;
-  private static final int MAX_RECORDS = 40_000;
+  private static final int MAX_RECORDS = 1_000_000;
   private static final List<TopicPartition> ALL =
       IntStream.range(0, PARTITIONS).mapToObj(i -> new TopicPartition("t", i)).toList();
 
@@ -73,7 +75,7 @@ class OutageTest {
       }
       Files.createFile(down);
 
-      double throttleMs = fill();
+      double throttleMs = fill(broker);
 
       String ready = broker.page("/readyz");
       assertThat(throttleMs).as("throttled before it was refused").isPositive();
@@ -94,7 +96,7 @@ class OutageTest {
       seen.clear();
       readAll();
       assertThat(missing()).as("acked before the kill, and gone").isZero();
-      produce(MAX_RECORDS, 100);
+      produce(MAX_RECORDS, 100); // numbers that were not used before
       while (broker.metric("spillway_unuploaded_bytes") > 0) {
         Thread.onSpinWait();
       }
@@ -143,10 +145,10 @@ class OutageTest {
             "enable.idempotence", "false",
             "linger.ms", "5",
             "batch.size", "65536",
-            "buffer.memory", "4194304",
+            "buffer.memory", "1048576",
             "max.block.ms", "60000",
-            "request.timeout.ms", "8000",
-            "delivery.timeout.ms", "9000"),
+            "request.timeout.ms", "30000",
+            "delivery.timeout.ms", "60000"),
         new ByteArraySerializer(),
         new ByteArraySerializer());
   }
@@ -179,33 +181,52 @@ class OutageTest {
     acked.set(first, first + count);
   }
 
-  /** Produces until a batch is given up; the longest throttle the producer was told. */
-  private double fill() throws Exception {
-    Random random = new Random(7);
-    AtomicBoolean refused = new AtomicBoolean();
+  /** Produces until clients are refused; the longest pause that a producer was told to make. */
+  private double fill(Running broker) throws Exception {
+    AtomicBoolean full = new AtomicBoolean();
+    AtomicInteger next = new AtomicInteger(RECORDS_BEFORE);
+    AtomicReference<Double> longestPause = new AtomicReference<>(0.0);
+    List<Thread> producers = new ArrayList<>();
+    for (int i = 0; i < PARTITIONS; i++) {
+      int partition = i;
+      producers.add(new Thread(() -> fill(partition, next, full, longestPause), "producer-" + i));
+    }
+    producers.forEach(Thread::start);
+    while (!broker.page("/readyz").contains("producers are refused")) {
+      Thread.sleep(200);
+    }
+    full.set(true);
+    for (Thread producer : producers) {
+      producer.join();
+    }
+    return longestPause.get();
+  }
+
+  private void fill(
+      int partition, AtomicInteger next, AtomicBoolean full, AtomicReference<Double> longestPause) {
+    Random random = new Random(partition);
     try (KafkaProducer<byte[], byte[]> producer = producer()) {
-      int number = RECORDS_BEFORE;
-      while (!refused.get() && number < MAX_RECORDS) {
-        int own = number++;
+      while (!full.get()) {
+        int own = next.getAndIncrement();
         producer.send(
-            new ProducerRecord<>("t", own % PARTITIONS, null, value(own, random)),
+            new ProducerRecord<>("t", partition, null, value(own, random)),
             (metadata, failure) -> {
-              if (failure != null) {
-                refused.set(true);
-              } else {
+              if (failure == null) {
                 synchronized (acked) {
                   acked.set(own);
                 }
               }
             });
       }
-      assertThat(refused).as("full before " + MAX_RECORDS + " records").isTrue();
-      return producer.metrics().values().stream()
-          .filter(metric -> metric.metricName().name().equals("produce-throttle-time-max"))
-          .mapToDouble(metric -> (Double) metric.metricValue())
-          .filter(value -> !Double.isNaN(value))
-          .max()
-          .orElse(0);
+      double pause =
+          producer.metrics().values().stream()
+              .filter(metric -> metric.metricName().name().equals("produce-throttle-time-max"))
+              .mapToDouble(metric -> (Double) metric.metricValue())
+              .filter(value -> !Double.isNaN(value))
+              .max()
+              .orElse(0);
+      longestPause.accumulateAndGet(pause, Math::max);
+      producer.close(Duration.ZERO);
     }
   }
 
