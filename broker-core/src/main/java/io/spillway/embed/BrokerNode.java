@@ -164,14 +164,7 @@ final class BrokerNode {
         endpoints.stream().map(endpoint -> new HostPort(endpoint.host(), endpoint.port())).toList();
     Storage opened =
         Storage.open(
-            config,
-            addresses,
-            storeWrapper,
-            threads,
-            random,
-            faults,
-            closables,
-            watch::starting);
+            config, addresses, storeWrapper, threads, random, faults, closables, watch::starting);
     storage = opened;
     watch.add(new StorageMetrics(opened.engine()::stats));
     Scheduler timers = threads.newScheduler("partitions");
@@ -179,10 +172,7 @@ final class BrokerNode {
         closables.add(
             "WAL outlook",
             new WalOutlook(
-                opened.engine()::stats,
-                clock,
-                timers,
-                config.storage().uploadIntervalMs()));
+                opened.engine()::stats, clock, timers, config.storage().uploadIntervalMs()));
     outlook.start();
     watch.outlook(outlook);
     WalThrottle throttle = new WalThrottle(opened.engine()::walUsage);

@@ -95,8 +95,7 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
     ObjectStore store =
         closables.add(
             "object store",
-            ProbedStore.open(
-                settings.objects(), storeWrapper, threads, retries, random, starting));
+            ProbedStore.open(settings.objects(), storeWrapper, threads, retries, random, starting));
     boolean isNew = settings.walInBucket() || LocalWal.peek(settings.walDir()).isEmpty();
 
     ObjectSharedLog catalogLog =

@@ -94,9 +94,10 @@ class OverloadTest {
       assertThat(acked.get(i)).as("producer %d in window %d", i, window).isGreaterThan(before[i]);
     }
     assertThat(consumed.get()).as("consumer in window " + window).isGreaterThan(consumedBefore);
-    assertThat(uploadRequests(broker)).as("uploads in window " + window).isGreaterThan(uploadsBefore);
-    double pausedMs =
-        broker.metric("spillway_wal_throttle_milliseconds_total") - pausedMsBefore;
+    assertThat(uploadRequests(broker))
+        .as("uploads in window " + window)
+        .isGreaterThan(uploadsBefore);
+    double pausedMs = broker.metric("spillway_wal_throttle_milliseconds_total") - pausedMsBefore;
     assertThat(pausedMs / (PRODUCERS - STEADY) / WINDOW_MS)
         .as("share of window " + window + " that bursts pause: at half they offer twice as much")
         .isGreaterThan(0.5);
@@ -135,11 +136,16 @@ class OverloadTest {
     try (KafkaProducer<byte[], byte[]> producer =
         new KafkaProducer<>(
             Map.of(
-                "bootstrap.servers", bootstrap,
-                "client.id", "producer-" + number,
-                "batch.size", "65536",
-                "buffer.memory", Long.toString(2 * MIB),
-                "max.block.ms", "60000"),
+                "bootstrap.servers",
+                bootstrap,
+                "client.id",
+                "producer-" + number,
+                "batch.size",
+                "65536",
+                "buffer.memory",
+                Long.toString(2 * MIB),
+                "max.block.ms",
+                "60000"),
             new ByteArraySerializer(),
             new ByteArraySerializer())) {
       int own = PARTITIONS / PRODUCERS;

@@ -111,6 +111,22 @@ class WalOutlookTest {
 
   private StorageStats stats() {
     return new StorageStats(
-        1024 * MIB, used, 0, 0, used, 0, 0, 0, Map.of(), Map.of(), uploaded, 0, 0, 0, 0, 0, reachable);
+        1024 * MIB,
+        used,
+        0,
+        0,
+        used,
+        0,
+        0,
+        0,
+        Map.of(),
+        Map.of(),
+        uploaded,
+        0,
+        0,
+        0,
+        0,
+        0,
+        reachable);
   }
 }

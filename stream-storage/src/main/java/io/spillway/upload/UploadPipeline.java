@@ -339,9 +339,7 @@ public final class UploadPipeline implements AutoCloseable {
     for (UploadSource source : dirty) {
       if (!unreadable.contains(source)) {
         long end =
-            upTo == Long.MAX_VALUE
-                ? source.durableEndOffset()
-                : source.durableEndOffsetUpTo(upTo);
+            upTo == Long.MAX_VALUE ? source.durableEndOffset() : source.durableEndOffsetUpTo(upTo);
         if (end > source.committedEndOffset()) {
           targets.put(source, end);
         }
@@ -384,10 +382,7 @@ public final class UploadPipeline implements AutoCloseable {
         (source, end) ->
             waiting.add(
                 new UploadPlan.Range(
-                    source,
-                    source.committedEndOffset(),
-                    end,
-                    source.pendingBytesBelow(end))));
+                    source, source.committedEndOffset(), end, source.pendingBytesBelow(end))));
     List<UploadPlan.Range> planned = UploadPlan.nextObject(waiting, limits.maxObjectBytes());
     if (planned.isEmpty()) {
       finishCut();
