@@ -6,7 +6,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -41,7 +40,7 @@ final class FetchBudget implements MetricsSource {
   private final ArrayDeque<String> turns = new ArrayDeque<>();
 
   /** Told, and not back yet: as good as waiting. */
-  private final Map<Waiter, String> invited = new IdentityHashMap<>();
+  private final Map<Waiter, String> invited = new HashMap<>();
 
   private long usedBytes;
   private long waits;
