@@ -17,7 +17,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.DoubleAccumulator;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -185,7 +185,7 @@ class OutageTest {
   private double fill(Running broker) throws Exception {
     AtomicBoolean full = new AtomicBoolean();
     AtomicInteger next = new AtomicInteger(RECORDS_BEFORE);
-    AtomicReference<Double> longestPause = new AtomicReference<>(0.0);
+    DoubleAccumulator longestPause = new DoubleAccumulator(Math::max, 0);
     List<Thread> producers = new ArrayList<>();
     for (int i = 0; i < PARTITIONS; i++) {
       int partition = i;
@@ -203,7 +203,7 @@ class OutageTest {
   }
 
   private void fill(
-      int partition, AtomicInteger next, AtomicBoolean full, AtomicReference<Double> longestPause) {
+      int partition, AtomicInteger next, AtomicBoolean full, DoubleAccumulator longestPause) {
     Random random = new Random(partition);
     try (KafkaProducer<byte[], byte[]> producer = producer()) {
       while (!full.get()) {
@@ -225,7 +225,7 @@ class OutageTest {
               .filter(value -> !Double.isNaN(value))
               .max()
               .orElse(0);
-      longestPause.accumulateAndGet(pause, Math::max);
+      longestPause.accumulate(pause);
       producer.close(Duration.ZERO);
     }
   }
@@ -246,7 +246,7 @@ class OutageTest {
       consumer.assign(ALL);
       consumer.seekToBeginning(ALL);
       Map<TopicPartition, Long> ends = consumer.endOffsets(ALL);
-      while (ALL.stream().anyMatch(tp -> consumer.position(tp) < ends.get(tp))) {
+      while (ends.entrySet().stream().anyMatch(e -> consumer.position(e.getKey()) < e.getValue())) {
         note(consumer);
       }
     }
@@ -269,7 +269,7 @@ class OutageTest {
       consumer.assign(ALL);
       offsets.forEach(consumer::seek);
       Map<TopicPartition, Long> ends = consumer.endOffsets(ALL);
-      while (ALL.stream().anyMatch(tp -> consumer.position(tp) < ends.get(tp))) {
+      while (ends.entrySet().stream().anyMatch(e -> consumer.position(e.getKey()) < e.getValue())) {
         count += consumer.poll(Duration.ofMillis(300)).count();
       }
     }

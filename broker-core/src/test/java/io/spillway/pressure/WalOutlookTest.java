@@ -24,6 +24,7 @@ class WalOutlookTest {
   private final SimulatedThreads threads = new SimulatedThreads(3, 0);
   private long appendPerSecond;
   private long uploadPerSecond;
+  private boolean started;
   private boolean reachable = true;
   private long used;
   private long uploaded;
@@ -98,7 +99,8 @@ class WalOutlookTest {
   }
 
   private void run(int seconds) {
-    if (outlook.forecast() == WalForecast.NONE) {
+    if (!started) {
+      started = true;
       outlook.start();
     }
     for (int i = 0; i < seconds * 2; i++) {
