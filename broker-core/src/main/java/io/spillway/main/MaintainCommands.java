@@ -126,7 +126,10 @@ final class MaintainCommands {
             StoreCheck bucket = new StoreCheck(store, scheduler, random, out::println);
             Optional<CatalogView> catalog = bucket.run(deep);
             List<String> ofWal = catalog.map(wal::compareWith).orElse(List.of());
-            out.println(wal.summary());
+            out.println(
+                config.storage().walInBucket() && !wal.isPresent()
+                    ? "the write-ahead log is in the bucket"
+                    : wal.summary());
             ofWal.forEach(out::println);
             return verdict(bucket.problems().size() + ofWal.size(), deep, out);
           }

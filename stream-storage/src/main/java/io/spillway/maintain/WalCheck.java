@@ -111,6 +111,10 @@ public final class WalCheck {
     }
   }
 
+  public boolean isPresent() {
+    return writer.isPresent();
+  }
+
   /** What is missing or damaged, one line each. */
   public List<String> compareWith(CatalogView catalog) {
     List<String> problems = new ArrayList<>();

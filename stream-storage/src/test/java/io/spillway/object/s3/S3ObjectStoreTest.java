@@ -1,5 +1,6 @@
 package io.spillway.object.s3;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -16,6 +17,7 @@ import io.spillway.runtime.SystemThreads;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -121,6 +123,68 @@ class S3ObjectStoreTest extends ObjectStoreContract {
       assertThat(said).endsWith("read 5\n");
       assertThat(virtual.files("my-bucket").resolve("some/key")).exists();
     }
+  }
+
+  @Test
+  void aStoreBehindTlsIsTrustedByTheCertificateThatIsNamed(@TempDir Path other) throws Exception {
+    Path keyStore = other.resolve("keys.p12");
+    Path certificate = other.resolve("ca.pem");
+    keytool(
+        "-genkeypair", keyStore, "-keyalg", "EC", "-dname", "CN=s3", "-ext", "san=ip:127.0.0.1");
+    keytool("-exportcert", keyStore, "-rfc", "-file", certificate.toString());
+    try (S3Server secure = S3Server.startWithTls(other, keyStore)) {
+      secure.createBucket("my-bucket");
+      String url = "s3://my-bucket?endpoint=https://127.0.0.1:" + secure.port();
+      byte[] bytes = new byte[300_000];
+      new Random(3).nextBytes(bytes);
+      try (ObjectStore store =
+          ObjectStores.open(url + "&ca=" + certificate, S3Server.credentials(), threads)) {
+        await(store.put("k", List.of(ByteBuffer.wrap(bytes))));
+        assertThat(await(store.getRange("k", 0, bytes.length))).isEqualTo(ByteBuffer.wrap(bytes));
+      }
+      try (ObjectStore store = ObjectStores.open(url, S3Server.credentials(), threads)) {
+        assertThatThrownBy(() -> await(store.put("k", List.of())))
+            .cause()
+            .isInstanceOf(ObjectStoreException.Refused.class)
+            .hasMessageContaining("ca=FILE");
+      }
+    }
+  }
+
+  private static void keytool(String command, Path keyStore, String... more) throws Exception {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                command,
+                "-keystore",
+                keyStore.toString(),
+                "-storepass",
+                "changeit",
+                "-storetype",
+                "PKCS12",
+                "-alias",
+                "s3"));
+    all.addAll(List.of(more));
+    Process process = new ProcessBuilder(all).redirectErrorStream(true).start();
+    String said = new String(process.getInputStream().readAllBytes(), UTF_8);
+    assertThat(process.waitFor()).as(said).isZero();
+  }
+
+  /** A broker without a bucket pays nothing for what a bucket needs. */
+  @Test
+  void aDirectoryStoreLoadsNoClassOfTheSdk(@TempDir Path other) throws Exception {
+    Path loaded = other.resolve("classes.log");
+    String said =
+        ClientProcess.run(
+            List.of("-Xlog:class+load=info:file=" + loaded),
+            Map.of(),
+            "file:" + other.resolve("store"),
+            false);
+    assertThat(said).endsWith("read 5\n");
+    assertThat(Files.readString(loaded))
+        .contains("io.spillway.object.DirectoryObjectStore")
+        .doesNotContain("software.amazon", "io.netty", "io.spillway.object.s3.S3ObjectStore");
   }
 
   @Test

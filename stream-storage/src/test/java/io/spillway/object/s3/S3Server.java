@@ -62,6 +62,21 @@ public final class S3Server implements AutoCloseable {
   }
 
   /**
+   * One that speaks TLS, and only that.
+   *
+   * @param keyStore PKCS12, with the password {@code changeit}
+   */
+  static S3Server startWithTls(Path directory, Path keyStore) {
+    return start(
+        directory,
+        0,
+        List.of(
+            "s3proxy.secure-endpoint=https://127.0.0.1:0",
+            "s3proxy.keystore-path=" + keyStore,
+            "s3proxy.keystore-password=changeit"));
+  }
+
+  /**
    * Starts and waits until it answers; the test is skipped where its libraries are not built.
    *
    * @param directory of buckets; made if there is none
@@ -91,6 +106,9 @@ public final class S3Server implements AutoCloseable {
                   "jclouds.credential=none",
                   "jclouds.filesystem.basedir=" + buckets));
       settings.addAll(more);
+      if (more.toString().contains("secure-endpoint")) {
+        settings.removeIf(line -> line.startsWith("s3proxy.endpoint="));
+      }
       Path file = Files.write(directory.resolve("s3proxy.conf"), settings);
       Process process =
           new ProcessBuilder(
