@@ -287,6 +287,7 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
 
   private void onClaimed(BrokerPartition partition, int leaderEpoch, StreamHandle handle) {
     if (!isCurrent(partition, leaderEpoch)) {
+      giveUp(handle); // P12: whoever leads by now waits for it
       return;
     }
     if (partition.hasProducerState()) {
@@ -369,6 +370,17 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
   }
 
   // ---- giving up ----
+
+  private static void giveUp(StreamHandle handle) {
+    handle
+        .close()
+        .whenComplete(
+            (done, failure) -> {
+              if (failure != null) {
+                LOG.warn("stream {} was not closed", handle.id(), failure);
+              }
+            });
+  }
 
   private void resign(BrokerPartition partition, boolean deleted) {
     TopicPartition tp = partition.topicPartition();

@@ -317,7 +317,8 @@ final class CatalogState {
     WriterIncarnation claimantWriter = stream.claimantWriter;
     if (claimant != null && claimantWriter != null) {
       open(stream, claimant, claimantWriter, stream.committedEndOffset);
-      if (isOpen(claimantWriter.walId())) {
+      // An incarnation that has ended since will never close it: its successor does not know of it.
+      if (staleWriter(claimantWriter) == null) {
         return;
       }
     }

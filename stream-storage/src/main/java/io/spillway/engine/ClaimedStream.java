@@ -184,11 +184,27 @@ final class ClaimedStream implements StreamHandle {
               Throwable cause = Failures.cause(failure);
               boolean gone =
                   cause instanceof ObjectReads.Gone || cause instanceof WalException.Unavailable;
-              return gone && looks > 0 && learnTrim()
-                  ? again.get()
-                  : CompletableFuture.<T>failedFuture(readFailure(cause));
+              if (!gone || looks == 0) {
+                return CompletableFuture.<T>failedFuture(readFailure(cause));
+              }
+              return latestCatalog(cause, looks)
+                  .thenCompose(
+                      known ->
+                          learnTrim()
+                              ? again.get()
+                              : CompletableFuture.<T>failedFuture(readFailure(cause)));
             })
         .thenCompose(each -> each);
+  }
+
+  /**
+   * Another broker deletes objects as soon as it sees a trim in the log, this broker's own trim
+   * included, before it is applied here.
+   */
+  private CompletableFuture<Long> latestCatalog(Throwable cause, int looks) {
+    return cause instanceof ObjectReads.Gone && looks < MAX_LOOKS
+        ? engine.catalog().refresh()
+        : CompletableFuture.completedFuture(0L);
   }
 
   /** The catalog may know of a trim or a deletion before this handle does; false when deleted. */

@@ -82,13 +82,17 @@ final class Recovery {
     List<StreamState> open = new ArrayList<>();
     for (StreamId id : catalog.streams()) {
       Optional<StreamState> state = catalog.stream(id);
-      if (state.isPresent()
-          && (state.get().phase() == Phase.OPEN || state.get().phase() == Phase.CLOSING)
-          && state.get().writer().walId().equals(walId)) {
+      if (state.isPresent() && isOf(state.get(), walId)) {
         open.add(state.get());
       }
     }
     return open;
+  }
+
+  /** Whether the WAL may hold batches of the stream that are not committed. */
+  static boolean isOf(StreamState state, UUID walId) {
+    return (state.phase() == Phase.OPEN || state.phase() == Phase.CLOSING)
+        && state.writer().walId().equals(walId);
   }
 
   /**
@@ -112,8 +116,7 @@ final class Recovery {
     frames++;
     Optional<StreamState> state = catalog.stream(batch.stream());
     if (state.isEmpty()
-        || (state.get().phase() != Phase.OPEN && state.get().phase() != Phase.CLOSING)
-        || !state.get().writer().walId().equals(walId)
+        || !isOf(state.get(), walId)
         || batch.endOffset() <= state.get().committedEndOffset()) {
       voidFrames++;
       return;

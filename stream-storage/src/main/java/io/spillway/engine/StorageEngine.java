@@ -258,6 +258,10 @@ public final class StorageEngine implements StreamStore {
           "another process with node.id %d opened its WAL while this one started: %s"
               .formatted(config.nodeId(), rejected.reason()));
     }
+    if (verdict instanceof Verdict.Rejected) {
+      // It may have been abandoned while it was read.
+      Recovery.requireOwnWal(catalog, wal.walId(), config.nodeId());
+    }
     requireApplied("opening WAL " + wal.writer(), verdict);
   }
 
@@ -331,9 +335,17 @@ public final class StorageEngine implements StreamStore {
     for (StreamState state : Recovery.streamsOf(catalog, wal.walId())) {
       closing.add(
           submit(new Close(commandId(), state.id(), wal.writer(), state.committedEndOffset()))
-              .thenAccept(verdict -> requireApplied("closing stream " + state.id(), verdict)));
+              .thenAccept(verdict -> requireClosed(state.id(), verdict)));
     }
     return allOf(closing).thenCompose(allClosed -> uploads.release());
+  }
+
+  /** Void is right for a stream that another broker has deleted meanwhile. */
+  private void requireClosed(StreamId id, Verdict verdict) {
+    Optional<StreamState> state = catalog.stream(id);
+    if (state.isPresent() && Recovery.isOf(state.get(), wal.walId())) {
+      requireApplied("closing stream " + id, verdict);
+    }
   }
 
   @Override
@@ -394,8 +406,29 @@ public final class StorageEngine implements StreamStore {
           id,
           token.leaderEpoch(),
           drain.unresolved());
+      if (drain.unresolved().walId().equals(wal.walId())) {
+        return closeOwn(id).thenCompose(closed -> untilOpen(id, token));
+      }
     }
     return untilOpen(id, token);
+  }
+
+  /**
+   * The stream was claimed by another broker and given back before this one had closed it: it is
+   * this broker itself that the claim waits for.
+   */
+  private CompletableFuture<Void> closeOwn(StreamId id) {
+    StreamLog log = logs.get(id);
+    return (log == null ? done() : drain(log))
+        .thenCompose(
+            drained -> {
+              long end =
+                  log != null
+                      ? log.committedEndOffset()
+                      : catalog.stream(id).map(StreamState::committedEndOffset).orElse(0L);
+              return submit(new Close(commandId(), id, wal.writer(), end));
+            })
+        .thenAccept(verdict -> LOG.info("[stream={}] closed for a claim: {}", id, verdict));
   }
 
   /** P13: stays with the claim while another WAL has batches of the stream. */
@@ -415,10 +448,17 @@ public final class StorageEngine implements StreamStore {
         state.get().phase() == Phase.CLOSING
             && state.get().claimant().filter(token::equals).isPresent();
     if (!waiting) {
-      return CompletableFuture.failedFuture(
-          new StreamException.Fenced(
-              "claim of stream %s in epoch %d was overtaken: it is %s of %s"
-                  .formatted(id, token.leaderEpoch(), state.get().phase(), state.get().token())));
+      return giveUpUnopened(state.get())
+          .thenCompose(
+              givenUp ->
+                  CompletableFuture.failedFuture(
+                      new StreamException.Fenced(
+                          "claim of stream %s in epoch %d was overtaken: it is %s of %s"
+                              .formatted(
+                                  id,
+                                  token.leaderEpoch(),
+                                  state.get().phase(),
+                                  state.get().token()))));
     }
     if (mayTakeOver(state.get().writer())) {
       return takeOver(id, token, state.get().writer());
@@ -493,6 +533,20 @@ public final class StorageEngine implements StreamStore {
     if (cause instanceof WalException.Fenced lost) {
       fence(lost);
     }
+  }
+
+  /**
+   * A claim may have come into force, and a newer one after it, before this broker looked. Nobody
+   * here holds the stream then, and the newer claimant would wait for a close that never comes.
+   */
+  private CompletableFuture<Void> giveUpUnopened(StreamState state) {
+    if (state.phase() != Phase.CLOSING
+        || !state.writer().equals(wal.writer())
+        || logs.containsKey(state.id())) {
+      return done();
+    }
+    return submit(new Close(commandId(), state.id(), wal.writer(), state.committedEndOffset()))
+        .thenAccept(verdict -> LOG.info("[stream={}] given up unopened: {}", state.id(), verdict));
   }
 
   private StreamHandle open(StreamState state, StreamToken token, CheckpointSource checkpoints) {

@@ -100,7 +100,15 @@ public final class ObjectSharedLog implements SharedLog {
     UUID id = newId();
     List<ByteBuffer> object = LogObject.encode(Kind.RECORD, number, clusterId(), id, body);
     CompletableFuture<Created> created =
-        tracked(() -> occupy(number, id, object).thenCompose(c -> notOvertaken(number, c)));
+        tracked(
+            () ->
+                occupy(number, id, object)
+                    .thenCompose(occupied -> notOvertaken(number, occupied))
+                    .thenApply(
+                        occupied -> {
+                          requireThisCluster(keys.record(number), occupied.clusterId());
+                          return occupied.created();
+                        }));
     // Whoever sees the result may begin the next create.
     return created.whenComplete((c, failure) -> creating.set(false));
   }
@@ -110,16 +118,26 @@ public final class ObjectSharedLog implements SharedLog {
     return tracked(
         () ->
             readRecord(number)
-                .thenCompose(found -> notOvertaken(number, found.map(LogObject::body))));
+                .thenCompose(found -> notOvertaken(number, found))
+                .thenApply(
+                    found -> {
+                      found.ifPresent(this::requireThisCluster);
+                      return found.map(LogObject::body);
+                    }));
   }
 
   @Override
   public CompletableFuture<List<ByteBuffer>> readFrom(long number, int limit) {
     return tracked(
         () -> {
-          List<ByteBuffer> records = new ArrayList<>();
+          List<LogObject> records = new ArrayList<>();
           return readAhead(number, limit, 1, records)
-              .thenCompose(done -> notOvertaken(number, records));
+              .thenCompose(done -> notOvertaken(number, records))
+              .thenApply(
+                  found -> {
+                    found.forEach(this::requireThisCluster);
+                    return found.stream().map(LogObject::body).toList();
+                  });
         });
   }
 
@@ -158,8 +176,7 @@ public final class ObjectSharedLog implements SharedLog {
         .thenCompose(
             numbers -> {
               if (numbers.isEmpty()) {
-                // Reading it tells whose log this is, if it is anybody's.
-                return readRecord(0).thenApply(first -> new Start(Optional.empty(), 0));
+                return firstRecord();
               }
               long newest = numbers.get(numbers.size() - 1);
               return readObject(keys.checkpoint(newest), Kind.CHECKPOINT, newest)
@@ -170,6 +187,27 @@ public final class ObjectSharedLog implements SharedLog {
                               // Deleted since it was listed: there is a newer one.
                               : hop(this::newestCheckpoint));
             });
+  }
+
+  /** Reading it tells whose log this is, if it is anybody's and has not gone on meanwhile. */
+  private CompletableFuture<Start> firstRecord() {
+    return readRecord(0)
+        .thenCompose(first -> notOvertaken(0, first))
+        .thenApply(
+            first -> {
+              first.ifPresent(this::requireThisCluster);
+              return new Start(Optional.empty(), 0);
+            })
+        .handle(
+            (start, failure) -> {
+              if (failure == null) {
+                return completed(start);
+              }
+              return Retry.unwrap(failure) instanceof SharedLogException.Overtaken
+                  ? hop(this::newestCheckpoint)
+                  : CompletableFuture.<Start>failedFuture(Retry.unwrap(failure));
+            })
+        .thenCompose(each -> each);
   }
 
   /** All of them, ascending: there are two or three. */
@@ -186,14 +224,16 @@ public final class ObjectSharedLog implements SharedLog {
 
   // Creating.
 
-  private CompletableFuture<Created> occupy(long number, UUID id, List<ByteBuffer> object) {
+  /** What a slot holds now; whose log it is counts only once nothing has overtaken it (P6). */
+  private record Occupied(Created created, UUID clusterId) {}
+
+  private CompletableFuture<Occupied> occupy(long number, UUID id, List<ByteBuffer> object) {
     String key = keys.record(number);
     return request("create " + key, () -> createOnce(key, object))
         .thenCompose(
             answer -> {
               if (answer == PutIfAbsent.CREATED) {
-                requireThisCluster(key, clusterId());
-                return completed(new Created(true, bodyOf(object)));
+                return completed(new Occupied(new Created(true, bodyOf(object)), clusterId()));
               }
               return readRecord(number)
                   .thenCompose(
@@ -205,8 +245,9 @@ public final class ObjectSharedLog implements SharedLog {
             });
   }
 
-  private static Created created(UUID id, LogObject found) {
-    return new Created(found.objectId().equals(id), found.body());
+  private static Occupied created(UUID id, LogObject found) {
+    boolean won = found.objectId().equals(id);
+    return new Occupied(new Created(won, found.body()), found.clusterId());
   }
 
   /** A conflict (409) means try again, as if the store had been unavailable. */
@@ -256,7 +297,7 @@ public final class ObjectSharedLog implements SharedLog {
 
   /** Adds consecutive records until one is missing; widens its window as long as none is. */
   private CompletableFuture<Void> readAhead(
-      long number, int limit, int window, List<ByteBuffer> records) {
+      long number, int limit, int window, List<LogObject> records) {
     int count = Math.min(window, limit - records.size());
     List<CompletableFuture<Optional<LogObject>>> reads = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
@@ -270,7 +311,7 @@ public final class ObjectSharedLog implements SharedLog {
                 if (found.isEmpty()) {
                   return CompletableFuture.<Void>completedFuture(null);
                 }
-                records.add(found.get().body());
+                records.add(found.get());
               }
               return records.size() >= limit
                   ? CompletableFuture.<Void>completedFuture(null)
@@ -284,6 +325,7 @@ public final class ObjectSharedLog implements SharedLog {
             });
   }
 
+  /** Not yet held against the cluster: a number below a checkpoint may be taken by anybody. */
   private CompletableFuture<Optional<LogObject>> readRecord(long number) {
     return readObject(keys.record(number), Kind.RECORD, number);
   }
@@ -297,7 +339,9 @@ public final class ObjectSharedLog implements SharedLog {
                 return Optional.empty();
               }
               LogObject object = LogObject.decode(key, kind, number, whole.get());
-              requireThisCluster(key, object.clusterId());
+              if (kind == Kind.CHECKPOINT) {
+                requireThisCluster(key, object.clusterId());
+              }
               return Optional.of(object);
             });
   }
@@ -398,6 +442,10 @@ public final class ObjectSharedLog implements SharedLog {
   }
 
   // Plumbing.
+
+  private void requireThisCluster(LogObject record) {
+    requireThisCluster(keys.record(record.number()), record.clusterId());
+  }
 
   /** Once it is known whose log this is, every object must be of the same cluster. */
   private void requireThisCluster(String key, UUID found) {

@@ -201,6 +201,17 @@ class CatalogStateTest {
     applied(say.claim(S1, 3, A1));
   }
 
+  /** Found by simulation: an incarnation that has ended never closes what it is given. */
+  @Test
+  void aClaimantThatHasRestartedSinceLeavesTheStreamClosed() {
+    twoNodes();
+    apply(say.claim(S1, 2, B1));
+    applied(say.open(writer(2, 2, 2)));
+    applied(say.close(S1, A1, 0));
+    assertThat(stream(S1).phase()).isEqualTo(Phase.CLOSED);
+    applied(say.claim(S1, 3, A1));
+  }
+
   // P8
 
   @Test

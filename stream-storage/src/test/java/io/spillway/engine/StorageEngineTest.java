@@ -308,6 +308,49 @@ class StorageEngineTest {
     two.stop();
   }
 
+  /** Found by simulation: the claim waited for its own broker to close, forever. */
+  @Test
+  void aStreamThatIsGivenBackBeforeItWasClosedGoesOn() {
+    Node one = world.start(config(1));
+    Node two = world.start(config(2));
+    StreamHandle owned = one.claim(1, 1);
+    one.append(owned, 10, 1000);
+    CompletableFuture<StreamHandle> other =
+        two.engine().claim(stream(1), 2, 1, EngineWorld.NO_CHECKPOINTS);
+    world.runFor(1, TimeUnit.MINUTES);
+
+    StreamHandle back = one.claim(1, 3);
+
+    assertThat(back.highWatermark()).isEqualTo(100);
+    one.append(back, 1, 1000);
+    one.requireReadable(back, 0, 1000);
+    assertThatThrownBy(() -> world.await(other)).hasCauseInstanceOf(StreamException.Fenced.class);
+    one.stop();
+    two.stop();
+  }
+
+  /** Found by simulation: nobody closed what nobody had seen open. */
+  @Test
+  void aClaimThatIsOvertakenBeforeItsBrokerLooksLetsTheNextOneIn() {
+    Node one = world.start(config(1));
+    Node two = world.start(config(2));
+    StreamHandle owned = one.claim(1, 1);
+    one.append(owned, 10, 1000);
+    CompletableFuture<StreamHandle> overtaken =
+        two.engine().claim(stream(1), 2, 1, EngineWorld.NO_CHECKPOINTS);
+    world.runFor(1, TimeUnit.MINUTES);
+    world.await(owned.close()); // opens the stream for broker 2, which has not looked yet
+    assertThat(overtaken).isNotDone();
+
+    StreamHandle next = one.claim(1, 3);
+
+    assertThat(next.highWatermark()).isEqualTo(100);
+    assertThatThrownBy(() -> world.await(overtaken))
+        .hasCauseInstanceOf(StreamException.Fenced.class);
+    one.stop();
+    two.stop();
+  }
+
   @Test
   void aNewEpochStartsWhereTheOldOneEndedAndShutsItOut() {
     Node node = world.start(config(1));

@@ -3,8 +3,11 @@ package io.spillway.object;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.SimulatedThreads;
+import io.spillway.runtime.Threads;
 import java.nio.ByteBuffer;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.PriorityQueue;
 import java.util.concurrent.CompletableFuture;
@@ -18,15 +21,18 @@ import org.jspecify.annotations.Nullable;
  * slow, lost or refused as {@link Faults} says:
  *
  * <ul>
- *   <li>unavailable: the request was not carried out, and the caller is told so;
+ *   <li>unavailable (503), throttled (429, often several in a row): the request was not carried
+ *       out, and the caller is told so;
  *   <li>lost request: not carried out, and the caller is told nothing certain (ambiguous);
  *   <li>lost answer: carried out, ambiguous;
  *   <li>late write: ambiguous now, carried out later, even after the broker that sent it crashed;
  *   <li>conflict: a create that is told to try again (409);
  *   <li>outage: every request is unavailable or ambiguous until it ends.
+ *   <li>slow read: the answer takes up to a hundred times as long;
+ *   <li>cut read: the body breaks off; the client notices, and tells as unavailable.
  * </ul>
  *
- * Reads fail only with unavailable. Everything follows from the seed.
+ * Reads fail with nothing worse. Everything follows from the seed.
  */
 public final class SimulatedBucket {
 
@@ -34,9 +40,12 @@ public final class SimulatedBucket {
   private final RandomSource random;
   private final MemoryObjectStore objects = new MemoryObjectStore();
   private final PriorityQueue<Arrival> arrivals = new PriorityQueue<>();
-  private final Faults faults;
+  private Faults faults;
   private long sequence;
+  private final Map<Fault, Long> met = new EnumMap<>(Fault.class);
+  private Watcher watcher = new Watcher() {};
   private boolean outage;
+  private int throttledRequests;
 
   public SimulatedBucket(SimulatedThreads threads, Faults faults) {
     this.threads = threads;
@@ -46,7 +55,33 @@ public final class SimulatedBucket {
 
   /** A broker's own client; made anew after a crash. */
   public ObjectStore connect(String broker) {
-    return new Connection(threads.newScheduler("bucket-of-" + broker));
+    return connect(threads, broker);
+  }
+
+  /** The client of a process: answers come on its threads, and only while it lives. */
+  public ObjectStore connect(Threads process, String broker) {
+    return new Connection(process.newScheduler("bucket-of-" + broker));
+  }
+
+  /** Told of what the bucket does, at the time it does it. */
+  public void watch(Watcher by) {
+    watcher = by;
+  }
+
+  /** The network is good from now on; what is on its way arrives as it would have. */
+  public void heal() {
+    outage = false;
+    faults = new Faults(0, 0, 0, 0, 0, faults.maxLatencyMs, faults.maxLatenessMs);
+  }
+
+  /** How often each fault was met. */
+  public Map<Fault, Long> met() {
+    return met;
+  }
+
+  /** The objects themselves, without a network: for looking, while the world stands still. */
+  public ObjectStore objects() {
+    return objects;
   }
 
   /** From now on no request gets through, or every one does again. */
@@ -60,6 +95,30 @@ public final class SimulatedBucket {
     return objects;
   }
 
+  /** What can go wrong, for counting. */
+  public enum Fault {
+    UNAVAILABLE,
+    THROTTLED,
+    CONFLICT,
+    /** 412 for a create that had worked: its first answer was lost. */
+    OWN_EXISTS,
+    TIMEOUT_NOT_APPLIED,
+    TIMEOUT_APPLIED,
+    LATE_WRITE,
+    SLOW_READ,
+    CUT_READ,
+    OUTAGE
+  }
+
+  /** Sees each change of the bucket. */
+  public interface Watcher {
+    /** There is a new object, or other bytes under the key. */
+    default void created(String key) {}
+
+    /** An object that exists is about to go. */
+    default void deleting(String key) {}
+  }
+
   /** Probabilities in percent, times in milliseconds. */
   public record Faults(
       int unavailable,
@@ -68,7 +127,31 @@ public final class SimulatedBucket {
       int lateWrite,
       int conflict,
       int maxLatencyMs,
-      int maxLatenessMs) {
+      int maxLatenessMs,
+      int throttled,
+      int slowRead,
+      int cutRead) {
+
+    public Faults(
+        int unavailable,
+        int lostRequest,
+        int lostAnswer,
+        int lateWrite,
+        int conflict,
+        int maxLatencyMs,
+        int maxLatenessMs) {
+      this(
+          unavailable,
+          lostRequest,
+          lostAnswer,
+          lateWrite,
+          conflict,
+          maxLatencyMs,
+          maxLatenessMs,
+          0,
+          0,
+          0);
+    }
 
     /** A network that works, in one to ten milliseconds. */
     public static Faults none() {
@@ -77,12 +160,37 @@ public final class SimulatedBucket {
 
     /** About a third of the writes goes wrong one way or another. */
     public static Faults many() {
-      return new Faults(10, 8, 8, 6, 5, 50, 2_000);
+      return new Faults(7, 8, 8, 6, 5, 50, 2_000, 1, 3, 3);
     }
   }
 
   private boolean chance(int percent) {
     return random.nextInt(100) < percent;
+  }
+
+  private boolean chance(int percent, Fault fault) {
+    boolean happens = percent > 0 && chance(percent);
+    if (happens) {
+      met(fault);
+    }
+    return happens;
+  }
+
+  private void met(Fault fault) {
+    met.merge(fault, 1L, Long::sum);
+  }
+
+  /** A store that throttles says so to the requests that follow as well. */
+  private boolean isThrottled() {
+    if (throttledRequests == 0 && faults.throttled > 0 && chance(faults.throttled)) {
+      throttledRequests = 1 + random.nextInt(8);
+    }
+    if (throttledRequests > 0) {
+      throttledRequests--;
+      met(Fault.THROTTLED);
+      return true;
+    }
+    return false;
   }
 
   private long millis(int bound) {
@@ -116,17 +224,44 @@ public final class SimulatedBucket {
     public CompletableFuture<Void> put(String key, List<ByteBuffer> body) {
       ObjectKeys.requireValid(key);
       List<ByteBuffer> sent = onTheWire(body);
-      return write("put " + key, () -> objects.put(key, sent));
+      return write("put " + key, () -> seen(key, objects.put(key, sent)));
     }
 
     @Override
     public CompletableFuture<PutIfAbsent> putIfAbsent(String key, List<ByteBuffer> body) {
       ObjectKeys.requireValid(key);
-      if (!outage && chance(faults.conflict)) {
+      if (!outage && chance(faults.conflict, Fault.CONFLICT)) {
         return later(millis(faults.maxLatencyMs), PutIfAbsent.CONFLICT, null);
       }
       List<ByteBuffer> sent = onTheWire(body);
-      return write("create " + key, () -> objects.putIfAbsent(key, sent));
+      return write("create " + key, () -> create(key, sent));
+    }
+
+    private CompletableFuture<PutIfAbsent> create(String key, List<ByteBuffer> sent) {
+      CompletableFuture<PutIfAbsent> created = objects.putIfAbsent(key, sent);
+      if (created.join() == PutIfAbsent.CREATED) {
+        watcher.created(key);
+      } else if (holds(key, sent)) {
+        met(Fault.OWN_EXISTS);
+      }
+      return created;
+    }
+
+    private boolean holds(String key, List<ByteBuffer> sent) {
+      ByteBuffer mine = sent.get(0).duplicate();
+      return objects.getRange(key, 0, mine.remaining() + 1).join().equals(mine);
+    }
+
+    private <T> CompletableFuture<T> seen(String key, CompletableFuture<T> done) {
+      watcher.created(key);
+      return done;
+    }
+
+    private CompletableFuture<Void> remove(String key) {
+      if (objects.head(key).join().isPresent()) {
+        watcher.deleting(key);
+      }
+      return objects.delete(key);
     }
 
     @Override
@@ -146,7 +281,7 @@ public final class SimulatedBucket {
 
     @Override
     public CompletableFuture<Void> delete(String key) {
-      return write("delete " + key, () -> objects.delete(key));
+      return write("delete " + key, () -> remove(key));
     }
 
     @Override
@@ -180,13 +315,23 @@ public final class SimulatedBucket {
 
     private <T> CompletableFuture<T> read(String what, Supplier<CompletableFuture<T>> request) {
       CompletableFuture<T> answer = new CompletableFuture<>();
-      boolean fails = outage || chance(faults.unavailable);
+      if (outage) {
+        met(Fault.OUTAGE);
+      }
+      boolean throttled = !outage && isThrottled();
+      boolean fails = outage || throttled || chance(faults.unavailable, Fault.UNAVAILABLE);
+      boolean slow = !fails && chance(faults.slowRead, Fault.SLOW_READ);
+      boolean cut = !fails && chance(faults.cutRead, Fault.CUT_READ);
+      long nanos = millis(faults.maxLatencyMs) * (slow ? 1 + random.nextInt(100) : 1);
       scheduler.schedule(
-          millis(faults.maxLatencyMs),
+          nanos,
           () -> {
             arrive(threads.clock().nanoTime());
             if (fails) {
-              answer.completeExceptionally(unavailable(what));
+              answer.completeExceptionally(unavailable(what, throttled));
+            } else if (cut) {
+              answer.completeExceptionally(
+                  new ObjectStoreException.Unavailable(what + ": simulated end of body", null));
             } else {
               pass(request.get(), answer);
             }
@@ -195,18 +340,27 @@ public final class SimulatedBucket {
     }
 
     private <T> CompletableFuture<T> write(String what, Supplier<CompletableFuture<T>> request) {
-      if (chance(faults.unavailable) || (outage && chance(50))) {
-        return later(millis(faults.maxLatencyMs), null, unavailable(what));
+      if (outage) {
+        met(Fault.OUTAGE);
+        return later(
+            millis(faults.maxLatencyMs),
+            null,
+            chance(50) ? unavailable(what, false) : ambiguous(what));
       }
-      if (outage || chance(faults.lostRequest)) {
+      boolean throttled = isThrottled();
+      if (throttled || chance(faults.unavailable, Fault.UNAVAILABLE)) {
+        return later(millis(faults.maxLatencyMs), null, unavailable(what, throttled));
+      }
+      if (chance(faults.lostRequest, Fault.TIMEOUT_NOT_APPLIED)) {
         return later(millis(faults.maxLatencyMs), null, ambiguous(what));
       }
-      boolean late = chance(faults.lateWrite);
-      boolean answerLost = late || chance(faults.lostAnswer);
+      boolean late = chance(faults.lateWrite, Fault.LATE_WRITE);
+      boolean answerLost = late || chance(faults.lostAnswer, Fault.TIMEOUT_APPLIED);
       CompletableFuture<T> outcome = new CompletableFuture<>();
       long now = threads.clock().nanoTime();
       long arrivesAt = now + millis(late ? faults.maxLatenessMs : faults.maxLatencyMs);
       arrivals.add(new Arrival(arrivesAt, sequence++, () -> pass(request.get(), outcome)));
+      threads.at(arrivesAt, () -> arrive(threads.clock().nanoTime()));
       long answersAt = (late ? now : arrivesAt) + millis(faults.maxLatencyMs);
       CompletableFuture<T> answer = new CompletableFuture<>();
       scheduler.schedule(
@@ -248,8 +402,9 @@ public final class SimulatedBucket {
           });
     }
 
-    private ObjectStoreException unavailable(String what) {
-      return new ObjectStoreException.Unavailable(what + ": simulated 503", null);
+    private ObjectStoreException unavailable(String what, boolean throttled) {
+      return new ObjectStoreException.Unavailable(
+          what + ": simulated " + (throttled ? 429 : 503), null);
     }
 
     private ObjectStoreException ambiguous(String what) {
@@ -273,7 +428,7 @@ public final class SimulatedBucket {
 
       @Override
       public CompletableFuture<Void> complete() {
-        return write("complete " + key, upload::complete);
+        return write("complete " + key, () -> seen(key, upload.complete()));
       }
 
       @Override

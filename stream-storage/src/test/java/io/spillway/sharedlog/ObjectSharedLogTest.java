@@ -145,6 +145,22 @@ class ObjectSharedLogTest {
     assertThat(await(log(Optional.of(CLUSTER)).open()).nextNumber()).isEqualTo(10);
   }
 
+  /** Found by simulation: it believed its own record, and refused everybody else's for good. */
+  @Test
+  void aNewcomerWhoseFirstNumberWasLongDeletedLearnsWhoseLogItIs() {
+    ObjectSharedLog newcomer = log(Optional.empty());
+    assertThat(await(newcomer.open()).nextNumber()).isZero();
+    ObjectSharedLog log = log(Optional.of(CLUSTER));
+    fill(log, 0, 10);
+    await(log.checkpoint(5, body("5")));
+    await(log.checkpoint(9, body("9")));
+
+    assertOvertaken(newcomer.create(0, body("mine")));
+
+    assertThat(await(newcomer.open()).nextNumber()).isEqualTo(10);
+    assertThat(newcomer.clusterId()).isEqualTo(CLUSTER);
+  }
+
   @Test
   void aNewLogTakesItsClusterFromItsFirstRecord() {
     ObjectSharedLog one = log(Optional.empty());

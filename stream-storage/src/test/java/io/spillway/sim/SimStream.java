@@ -2,7 +2,9 @@ package io.spillway.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.catalog.CatalogCommand.Checkpoint;
 import io.spillway.catalog.StreamCatalog.EpochStart;
+import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.stream.FetchedData;
 import io.spillway.stream.StreamHandle;
 import io.spillway.stream.StreamStore.StateAt;
@@ -41,9 +43,20 @@ final class SimStream {
   private final TreeMap<Long, Long> digests = new TreeMap<>(Map.of(0L, 17L));
 
   private final TreeMap<Integer, Long> epochs = new TreeMap<>();
+
+  /** Who appends and reads; null while nobody does. */
   @Nullable StreamHandle handle;
+
+  @Nullable SimBroker holder;
+
+  /** The newest leader epoch that the controller gave out, and to whom. */
   int epoch;
+
+  @Nullable SimBroker leader;
+
+  /** A claim in that epoch is under way. */
   boolean claiming;
+
   boolean releasing;
   boolean deleting;
   boolean deleted;
@@ -53,26 +66,28 @@ final class SimStream {
   long seenLogStart;
   long seenCheckpoint = -1;
 
+  /** Changes when what was appended is given up: acks of before mean nothing any more. */
+  int generation;
+
   /** Changes whenever what a look-up by time may answer does. */
   long version;
+
+  /** Everything below is acked. */
+  private long ackedEnd;
+
+  private int ackedBatches;
+  private long nextOffset;
 
   SimStream(StreamId id) {
     this.id = id;
   }
 
   long nextOffset() {
-    return batches.isEmpty() ? 0 : batches.get(batches.size() - 1).end;
+    return nextOffset;
   }
 
   long ackedEnd() {
-    long end = 0;
-    for (SimBatch batch : batches) {
-      if (!batch.acked) {
-        break;
-      }
-      end = batch.end;
-    }
-    return end;
+    return ackedEnd;
   }
 
   boolean isOpen() {
@@ -80,22 +95,24 @@ final class SimStream {
   }
 
   SimBatch append(int records, long timestampMs, ByteBuffer payload) {
-    SimBatch batch = new SimBatch(nextOffset(), nextOffset() + records, timestampMs, payload);
+    SimBatch batch = new SimBatch(nextOffset, nextOffset + records, timestampMs, payload);
     batches.add(batch);
     digests.put(batch.end, digests.lastEntry().getValue() * 31 + payload.hashCode());
+    nextOffset = batch.end;
     return batch;
   }
 
   void onAck(SimBatch batch) {
-    assertThat(ackedEnd()).as("acks of %s come in order", id).isEqualTo(batch.base);
+    assertThat(batches.get(ackedBatches)).as("acks of %s come in order", id).isSameAs(batch);
     batch.acked = true;
+    ackedBatches++;
+    ackedEnd = batch.end;
     version++;
   }
 
   /** P22: what the layer above would keep. */
   Optional<StateAt> capture() {
-    long offset = nextOffset();
-    return Optional.of(new StateAt(offset, stateAt(offset)));
+    return Optional.of(new StateAt(nextOffset, stateAt(nextOffset)));
   }
 
   private ByteBuffer stateAt(long offset) {
@@ -104,24 +121,42 @@ final class SimStream {
     return ByteBuffer.allocate(16).putLong(offset).putLong(digest == null ? 0 : digest).flip();
   }
 
-  /** The process is gone: what was not acked may be there or not. */
-  void onCrash() {
+  /** Its owner's process is gone: what was not acked may be there or not. */
+  void onOwnerGone() {
     handle = null;
-    claiming = false;
+    holder = null;
     releasing = false;
     version++;
   }
 
+  /** P2: what only an abandoned WAL held is gone, acked or not, and declared so. */
+  void onAbandoned(long committedEnd) {
+    cutTo(committedEnd);
+    seenHighWatermark = Math.min(seenHighWatermark, committedEnd);
+    generation++;
+    onOwnerGone();
+  }
+
+  private void cutTo(long end) {
+    batches.removeIf(batch -> batch.end > end);
+    batches.forEach(batch -> batch.acked = true);
+    ackedBatches = batches.size();
+    digests.tailMap(end, false).clear();
+    // A log start may lie beyond what is committed, inside what is given up: offsets go on there.
+    digests.computeIfAbsent(end, offset -> digests.lastEntry().getValue() * 31 + offset);
+    ackedEnd = end;
+    nextOffset = end;
+  }
+
   /** Compares what a claim found with what must be there, and learns what became of the rest. */
-  void onClaimed(StreamHandle claimed, int claimedEpoch) {
+  void onClaimed(StreamHandle claimed, int claimedEpoch, SimBroker by) {
     long found = claimed.highWatermark();
     assertThat(found)
-        .as("G1 %s: high watermark after claim, acked up to %d", id, ackedEnd())
-        .isGreaterThanOrEqualTo(ackedEnd());
+        .as("G1 %s: high watermark after claim, acked up to %d", id, ackedEnd)
+        .isGreaterThanOrEqualTo(ackedEnd);
     assertThat(digests).as("%s: recovered to a batch boundary", id).containsKey(found);
-    batches.removeIf(batch -> batch.base >= found);
-    batches.forEach(batch -> batch.acked = true);
-    digests.tailMap(found, false).clear();
+    cutTo(found);
+    generation++;
     assertThat(claimed.logStartOffset())
         .as("%s: log start after claim", id)
         .isBetween(logStart, Math.max(logStart, requestedLogStart));
@@ -131,7 +166,9 @@ final class SimStream {
     checkEpochs(claimed);
     checkCheckpoint(claimed);
     handle = claimed;
+    holder = by;
     claiming = false;
+    releasing = false;
     version++;
   }
 
@@ -165,14 +202,37 @@ final class SimStream {
       assertThat(seenCheckpoint).as("P22 %s: a checkpoint vanished", id).isEqualTo(-1);
       return;
     }
-    long offset = checkpoint.get().offset();
-    assertThat(offset)
-        .as("P22 %s: newest checkpoint", id)
-        .isBetween(seenCheckpoint, claimed.highWatermark());
-    assertThat(checkpoint.get().state())
-        .as("P22 %s: state at %d", id, offset)
-        .isEqualTo(stateAt(offset));
+    checkCheckpoint(checkpoint.get(), claimed.highWatermark());
+  }
+
+  private void checkCheckpoint(StateAt checkpoint, long end) {
+    long offset = checkpoint.offset();
+    assertThat(offset).as("P22 %s: newest checkpoint", id).isBetween(seenCheckpoint, end);
+    assertThat(checkpoint.state()).as("P22 %s: state at %d", id, offset).isEqualTo(stateAt(offset));
     seenCheckpoint = offset;
+  }
+
+  /** What the catalog came to hold: at each record, whoever wrote it. */
+  void checkCatalog(StreamState state) {
+    if (deleting) {
+      return;
+    }
+    long committed = state.committedEndOffset();
+    assertThat(committed).as("P16 %s: committed, appended", id).isLessThanOrEqualTo(nextOffset);
+    assertThat(digests).as("%s: committed to a batch boundary", id).containsKey(committed);
+    StreamHandle open = handle;
+    if (open != null && holder != null && holder.isWriter(state.writer())) {
+      assertThat(committed)
+          .as("P16 %s: committed, high watermark", id)
+          .isLessThanOrEqualTo(open.highWatermark());
+    }
+    assertThat(state.logStartOffset())
+        .as("%s: log start", id)
+        .isLessThanOrEqualTo(Math.max(logStart, requestedLogStart));
+    Optional<Checkpoint> checkpoint = state.checkpoint();
+    if (checkpoint.isPresent() && checkpoint.get().offset() != seenCheckpoint) {
+      checkCheckpoint(new StateAt(checkpoint.get().offset(), checkpoint.get().state()), committed);
+    }
   }
 
   /** Cheap checks, after every event. */
@@ -183,7 +243,7 @@ final class SimStream {
     }
     long high = open.highWatermark();
     assertThat(high).as("G2 %s: high watermark", id).isGreaterThanOrEqualTo(seenHighWatermark);
-    assertThat(high).as("%s: high watermark and acks", id).isEqualTo(ackedEnd());
+    assertThat(high).as("%s: high watermark and acks", id).isEqualTo(ackedEnd);
     assertThat(open.committedEndOffset()).as("P16 %s", id).isLessThanOrEqualTo(high);
     assertThat(open.logStartOffset())
         .as("G2 %s: log start", id)
@@ -195,10 +255,7 @@ final class SimStream {
 
   /** What a fetch gave must be whole batches, those that were appended, from the right one on. */
   void checkFetched(long offset, long endOffset, int maxBytes, FetchedData data) {
-    int i = 0;
-    while (i < batches.size() && batches.get(i).end <= offset) {
-      i++;
-    }
+    int i = firstEndingAbove(offset);
     if (i == batches.size() || batches.get(i).end > endOffset) {
       assertThat(data.sizeBytes()).as("%s at %d: nothing to fetch", id, offset).isZero();
       assertThat(data.nextOffset()).isEqualTo(offset);
@@ -229,6 +286,20 @@ final class SimStream {
     if (i - first > 1) {
       assertThat(data.sizeBytes()).as("%s at %d: limit", id, offset).isLessThanOrEqualTo(maxBytes);
     }
+  }
+
+  private int firstEndingAbove(long offset) {
+    int low = 0;
+    int high = batches.size();
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (batches.get(middle).end > offset) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
   }
 
   Optional<Long> firstAtOrAfter(long timestampMs) {

@@ -2,10 +2,9 @@ package io.spillway.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.spillway.catalog.StreamCatalog;
+import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.engine.EngineConfig;
 import io.spillway.engine.StorageEngine;
-import io.spillway.object.ForwardingObjectStore;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.SimulatedBucket;
 import io.spillway.runtime.SimulatedThreads;
@@ -13,341 +12,259 @@ import io.spillway.sim.SimStream.SimBatch;
 import io.spillway.stream.FetchedData;
 import io.spillway.stream.StreamException;
 import io.spillway.stream.StreamHandle;
+import io.spillway.upload.Failures;
 import io.spillway.wal.Batch;
-import io.spillway.wal.PayloadVerifier;
 import io.spillway.wal.StreamId;
 import io.spillway.wal.WalConfig;
 import io.spillway.wal.WalConfig.IoMode;
 import io.spillway.wal.WalException;
 import io.spillway.wal.WriteAheadLog.Reservation;
-import io.spillway.wal.device.MemoryDisk;
-import io.spillway.wal.local.LocalWal;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 
 /**
- * One broker's storage in a small bad world, all of it from one seed: the real engine, uploads,
- * catalog, shared log and LocalWal, on simulated threads, a disk that tears and forgets, and a
- * bucket behind a network that loses, repeats and delays. A random script appends, fetches, trims,
- * deletes, claims again, stops and crashes; after every event the guarantees are checked against a
- * naive model.
+ * Brokers' storage in a small bad world, all of it from one seed: the real engine, uploads,
+ * catalog, shared log and LocalWal, on simulated threads, disks that tear and forget, and one
+ * bucket behind networks that lose, repeat and delay. A random script appends, fetches, trims,
+ * deletes, moves streams between brokers, stops, stalls and crashes; after every event the
+ * guarantees are checked against a naive model, and at every record of the catalog against what the
+ * bucket really holds. docs/simulation.md has the fault model.
  */
-final class Simulation {
+final class Simulation implements SimBroker.World, Truth.Listener {
 
-  /** What happened, for proof that the run was worth something. */
-  static final class Tally {
-    long events;
-    long acks;
-    long fetches;
-    long crashes;
-    long crashesWithUnacked;
-    long crashesWhileStarting;
-    long cleanStops;
-    long uploads;
-    long sweptOrDeleted;
-    long recoveredFrames;
-    long walFailures;
-    long full;
-    long claims;
-    long lookups;
-    long multipartReads;
-
-    void add(Tally other) {
-      events += other.events;
-      acks += other.acks;
-      fetches += other.fetches;
-      crashes += other.crashes;
-      crashesWithUnacked += other.crashesWithUnacked;
-      crashesWhileStarting += other.crashesWhileStarting;
-      cleanStops += other.cleanStops;
-      uploads += other.uploads;
-      sweptOrDeleted += other.sweptOrDeleted;
-      recoveredFrames += other.recoveredFrames;
-      walFailures += other.walFailures;
-      full += other.full;
-      claims += other.claims;
-      lookups += other.lookups;
-      multipartReads += other.multipartReads;
-    }
-
-    @Override
-    public String toString() {
-      return ("%d events, %d acks, %d fetches, %d look-ups by time, %d claims, %d crashes (%d with"
-              + " unacked batches, %d while starting), %d WAL failures, %d clean stops, %d uploads,"
-              + " %d deleted objects, %d recovered frames, %d times full,"
-              + " %d reads of the WAL for objects in parts")
-          .formatted(
-              events,
-              acks,
-              fetches,
-              lookups,
-              claims,
-              crashes,
-              crashesWithUnacked,
-              crashesWhileStarting,
-              walFailures,
-              cleanStops,
-              uploads,
-              sweptOrDeleted,
-              recoveredFrames,
-              full,
-              multipartReads);
-    }
-  }
-
-  private static final int NODE = 1;
   private static final int MAX_STREAMS = 6;
-  private static final int MAX_STEPS_TO_SETTLE = 400_000;
+  private static final int MAX_STEPS_TO_SETTLE = 600_000;
+  private static final int AUDIT_INTERVAL = 97;
 
   private final Random random;
   private final SimulatedThreads threads;
-  private final MemoryDisk disk;
   private final SimulatedBucket bucket;
-  private final EngineConfig config;
-  private final WalConfig walConfig;
+  private final Truth truth;
+  private final List<SimBroker> brokers = new ArrayList<>();
   private final List<SimStream> streams = new ArrayList<>();
   private final List<Throwable> problems = new ArrayList<>();
-  private final Tally tally = new Tally();
+  private final Coverage coverage = new Coverage();
+  private final boolean trace = Boolean.getBoolean("sim.trace");
+  private final boolean operatorErrs;
   private long hash = 1;
+  private long events;
   private long timestampMs = 1_000;
-  private int life;
-  private int openMultiparts;
   private boolean outage;
-  private boolean walFailureExpected;
-  private boolean walFailed;
-  private @Nullable LocalWal wal;
-  private @Nullable StreamCatalog catalog;
-  private @Nullable CompletableFuture<StorageEngine> opening;
-  private @Nullable StorageEngine engine;
-  private @Nullable CompletableFuture<Long> stopping;
-  private boolean stopped;
 
   Simulation(long seed) {
     random = new Random(seed);
     threads = new SimulatedThreads(random.nextLong(), 1 + random.nextInt(2_000_000));
-    disk = new MemoryDisk(random.nextLong());
     boolean badNetwork = random.nextInt(4) > 0;
     bucket =
         new SimulatedBucket(
             threads, badNetwork ? SimulatedBucket.Faults.many() : SimulatedBucket.Faults.none());
-    int segmentBytes = 64 << 10;
-    walConfig =
-        new WalConfig(
-            Path.of("memory"),
-            (4L + random.nextInt(16)) * segmentBytes,
-            segmentBytes,
-            16 << 10,
-            32 << 10,
-            0,
-            IoMode.AUTO);
-    config =
-        new EngineConfig(
-            NODE,
-            (32L << 10) << random.nextInt(6),
-            1L << random.nextInt(13),
-            30 + random.nextInt(60),
-            256 << 10,
-            (8 << 10) << random.nextInt(4),
-            512 << random.nextInt(6),
-            random.nextInt(4) * (64L << 10),
-            random.nextInt(3) * (64L << 10),
-            random.nextInt(4) * (16L << 10),
-            64 << 10,
-            1 << (10 + random.nextInt(8)),
-            2,
-            50,
-            100L << random.nextInt(8));
+    truth = new Truth(bucket.objects(), this, this::checked);
+    bucket.watch(truth);
+    operatorErrs = random.nextInt(3) == 0;
+    int count = 1 + Math.min(2, random.nextInt(4));
+    for (int node = 1; node <= count; node++) {
+      brokers.add(new SimBroker(node, this, engineConfig(node), walConfig()));
+    }
   }
 
-  Tally run(int actions) {
-    start();
-    for (int i = 0; i < actions; i++) {
+  private WalConfig walConfig() {
+    int segmentBytes = 64 << 10;
+    return new WalConfig(
+        Path.of("memory"),
+        (4L + random.nextInt(16)) * segmentBytes,
+        segmentBytes,
+        16 << 10,
+        32 << 10,
+        0,
+        IoMode.AUTO);
+  }
+
+  private EngineConfig engineConfig(int node) {
+    return new EngineConfig(
+        node,
+        (32L << 10) << random.nextInt(6),
+        1L << random.nextInt(13),
+        30 + random.nextInt(60),
+        256 << 10,
+        (8 << 10) << random.nextInt(4),
+        512 << random.nextInt(6),
+        random.nextInt(4) * (64L << 10),
+        random.nextInt(3) * (64L << 10),
+        random.nextInt(4) * (16L << 10),
+        64 << 10,
+        1 << (10 + random.nextInt(8)),
+        2,
+        50,
+        100L << random.nextInt(8));
+  }
+
+  /** Runs the script until so many events have happened, then the end. */
+  Coverage run(long minEvents) {
+    brokers.forEach(SimBroker::start);
+    while (events < minEvents) {
       act();
       steps(random.nextInt(30));
     }
     settle();
-    return tally;
+    coverage.add("event", events);
+    coverage.add(bucket.met());
+    return coverage;
   }
 
   long hash() {
     return hash;
   }
 
-  // The broker's life.
+  // The world, as brokers see it.
 
-  private void start() {
-    life++;
-    openMultiparts = 0;
-    note("start " + life);
-    stopped = false;
-    disk.failWritesAfter(-1);
-    walFailed = false;
-    walFailureExpected = false;
-    StreamCatalog newCatalog = SimCatalogs.open(bucket.connect("catalog" + life), threads);
-    LocalWal newWal =
-        LocalWal.open(
-            walConfig,
-            disk.mount(threads.newScheduler("disk")),
-            NODE,
-            threads,
-            threads.randomSource(),
-            this::onFault,
-            PayloadVerifier.NONE);
-    wal = newWal;
-    catalog = newCatalog;
-    ObjectStore store = new CheckedStore(bucket.connect("engine" + life), newCatalog);
-    opening =
-        StorageEngine.open(
-            config,
-            new CheckedWal(newWal, newCatalog, this::checked, this::onWalRead),
-            newCatalog,
-            store,
-            threads,
-            threads.randomSource(),
-            this::onFault);
+  @Override
+  public SimulatedThreads threads() {
+    return threads;
   }
 
-  /** Proof that objects in parts are made of batches that left memory. */
-  private void onWalRead() {
-    if (openMultiparts > 0 && threads.running().equals("storage")) {
-      tally.multipartReads++;
+  @Override
+  public Random random() {
+    return random;
+  }
+
+  @Override
+  public Truth truth() {
+    return truth;
+  }
+
+  @Override
+  public Coverage coverage() {
+    return coverage;
+  }
+
+  @Override
+  public ObjectStore connect(SimulatedThreads.SimProcess process, String name) {
+    return bucket.connect(process, name);
+  }
+
+  @Override
+  public void note(String what) {
+    hash = hash * 31 + what.hashCode();
+    if (trace) {
+      System.out.println(events + " " + threads.clock().nanoTime() / 1000 + " " + what);
     }
   }
 
-  private void onFault(String component, Throwable cause) {
-    if (walFailureExpected && component.toLowerCase(java.util.Locale.ROOT).contains("wal")) {
-      walFailed = true;
-    } else {
-      problems.add(new AssertionError("fault of " + component, cause));
+  @Override
+  public void checked(Runnable check) {
+    try {
+      check.run();
+    } catch (Throwable t) {
+      problems.add(t);
     }
   }
 
-  private void onOpened(StorageEngine opened) {
-    opening = null;
-    engine = opened;
-    tally.recoveredFrames += opened.stats().recoveredFrames();
-    note("opened, recovered " + opened.stats().recoveredFrames());
+  @Override
+  public void onOpened(SimBroker broker) {
     for (SimStream stream : streams) {
       if (stream.deleting && !stream.deleted) {
-        delete(stream);
+        delete(stream, broker);
       }
     }
   }
 
-  private void crash() {
-    note("crash");
-    tally.crashes++;
-    if (engine == null) {
-      tally.crashesWhileStarting++;
-    } else {
-      count(engine);
-    }
+  @Override
+  public void onGone(SimBroker broker) {
     boolean unacked = false;
     for (SimStream stream : streams) {
-      unacked |= stream.ackedEnd() < stream.nextOffset();
-      stream.onCrash();
+      if (stream.holder == broker) {
+        unacked |= stream.ackedEnd() < stream.nextOffset();
+        stream.onOwnerGone();
+      }
+      if (stream.leader == broker) {
+        stream.claiming = false;
+      }
     }
-    tally.crashesWithUnacked += unacked ? 1 : 0;
-    engine = null;
-    opening = null;
-    stopping = null;
-    threads.crash();
-    disk.crash();
-    start();
+    if (unacked) {
+      coverage.count("crash with unacked batches");
+    }
   }
 
-  private void count(StorageEngine of) {
-    tally.uploads += of.stats().uploadedObjects();
-    tally.sweptOrDeleted += of.stats().deletedObjects();
-  }
+  // What the catalog came to hold.
 
-  private void stop() {
-    StorageEngine running = engine;
-    if (running == null || stopping != null) {
-      return;
-    }
-    note("stop");
+  @Override
+  public void onStream(StreamState state) {
     for (SimStream stream : streams) {
-      stream.releasing = true;
+      if (stream.id.equals(state.id())) {
+        stream.checkCatalog(state);
+      }
     }
-    stopping = running.drain(TimeUnit.SECONDS.toNanos(random.nextInt(30)));
   }
 
-  private void onStopped(long left) {
-    note("stopped, left " + left);
-    StorageEngine last = requireNonNull(engine);
-    count(last);
-    tally.cleanStops++;
-    engine = null;
-    stopping = null;
-    stopped = true;
-    CompletableFuture<Void> closed = requireNonNull(wal).shutdown();
-    until(closed);
-    requireNonNull(catalog).close();
-    for (SimStream stream : streams) {
-      stream.onCrash();
+  @Override
+  public void onAbandoned(UUID walId, List<StreamState> givenUp) {
+    note("abandoned " + walId);
+    for (StreamState state : givenUp) {
+      for (SimStream stream : streams) {
+        if (stream.id.equals(state.id()) && !stream.deleting) {
+          stream.onAbandoned(state.committedEndOffset());
+        }
+      }
     }
-    threads.crash();
-    disk.crash();
-    if (last.isSealed() && random.nextBoolean()) {
-      note("wipe");
-      disk.fileNames().forEach(disk::lose); // G8: everything is in the bucket
-    }
-    start();
-  }
-
-  private boolean isStopping() {
-    return stopping != null || stopped;
   }
 
   // The script.
 
   private void act() {
+    SimBroker broker = brokers.get(random.nextInt(brokers.size()));
     int dice = random.nextInt(1000);
     if (dice < 8) {
-      crash();
-    } else if (dice < 14) {
-      stop();
+      broker.crash();
+    } else if (dice < 9) {
+      note("power loss");
+      coverage.count("power loss");
+      brokers.forEach(SimBroker::crash);
+    } else if (dice < 15) {
+      broker.stop(TimeUnit.SECONDS.toNanos(random.nextInt(30)));
     } else if (dice < 24) {
       outage = !outage && random.nextInt(3) > 0;
       note("outage " + outage);
       bucket.setOutage(outage);
-    } else if (dice < 27 && engine != null && !walFailureExpected) {
-      note("disk fails soon");
-      walFailureExpected = true;
-      tally.walFailures++;
-      disk.failWritesAfter(random.nextInt(20));
+    } else if (dice < 27) {
+      broker.failWrites(random.nextInt(20));
     } else if (dice < 40) {
-      idle();
-    } else if (engine != null && stopping == null) {
-      actOnStream(requireNonNull(engine));
+      idle(TimeUnit.MILLISECONDS.toNanos(1L << random.nextInt(14)));
+    } else if (dice < 46) {
+      broker.stall(TimeUnit.MILLISECONDS.toNanos(1L << random.nextInt(15)));
+    } else if (dice < 48) {
+      broker.jumpClock(random);
+    } else if (dice < 50) {
+      broker.startTwin();
+    } else if (dice < 51 && operatorErrs) {
+      broker.stall(TimeUnit.SECONDS.toNanos(1 + random.nextInt(20)));
+      broker.abandonAlive();
+    } else {
+      actOnStream();
     }
-    if (walFailed && random.nextInt(10) == 0) {
-      crash();
-    }
+    brokers.forEach(SimBroker::maybeRestart);
   }
 
-  private void idle() {
-    long nanos = TimeUnit.MILLISECONDS.toNanos(1L << random.nextInt(14));
+  private void idle(long nanos) {
     long until = threads.clock().nanoTime() + nanos;
-    CompletableFuture<Void> alarm = new CompletableFuture<>();
-    threads.newScheduler("idle").schedule(nanos, () -> alarm.complete(null));
+    threads.at(until, () -> {});
     boolean more = true;
-    while (more && threads.clock().nanoTime() < until && !alarm.isDone()) {
+    while (more && threads.clock().nanoTime() < until) {
       more = step();
     }
   }
 
-  private void actOnStream(StorageEngine on) {
+  private void actOnStream() {
     if (streams.stream().filter(stream -> !stream.deleting).count() < MAX_STREAMS
         && random.nextInt(20) == 0) {
       streams.add(
@@ -361,65 +278,130 @@ final class Simulation {
     if (stream.deleting) {
       return;
     }
-    int dice = random.nextInt(100);
-    if (!stream.isOpen()) {
-      if (!stream.claiming && !stream.releasing) {
-        claim(on, stream);
+    SimBroker holder = stream.holder;
+    if (stream.handle == null || holder == null) {
+      if (!stream.claiming || random.nextInt(40) == 0) {
+        claim(stream, anyBroker());
       }
-    } else if (dice < 50) {
-      int burst = 1 + random.nextInt(8);
-      for (int i = 0; i < burst; i++) {
-        append(on, stream);
+      return;
+    }
+    Optional<StorageEngine> serving = holder.serving();
+    if (serving.isEmpty()) {
+      if (random.nextInt(30) == 0) {
+        claim(stream, anyBroker()); // the controller gives up on a broker that does not answer
       }
-      if (random.nextInt(60) == 0) {
-        steps(random.nextInt(6));
-        crash(); // with writes under way
-      }
-    } else if (dice < 75) {
-      fetch(stream);
-    } else if (dice < 85) {
-      lookUp(stream);
-    } else if (dice < 88) {
-      trim(stream);
-    } else if (dice < 89) {
-      delete(stream);
-    } else if (dice < 91) {
-      release(stream);
-    } else if (dice < 93) {
-      claim(on, stream);
-    } else if (dice < 96) {
-      note("flush");
-      watch(on.flush(), done -> {});
-    } else {
-      staleClaim(on, stream);
+      return;
+    }
+    if (stream.isOpen() && stream.leader != holder && random.nextInt(5) == 0) {
+      release(stream, holder); // it hears at last that another one leads
+    } else if (stream.isOpen()) {
+      actOn(serving.get(), stream, holder);
+    } else if (!stream.claiming && random.nextInt(10) == 0) {
+      claim(stream, anyBroker());
     }
   }
 
-  private void claim(StorageEngine on, SimStream stream) {
+  private SimBroker anyBroker() {
+    return brokers.get(random.nextInt(brokers.size()));
+  }
+
+  private void actOn(StorageEngine on, SimStream stream, SimBroker holder) {
+    int dice = random.nextInt(100);
+    if (dice < 50) {
+      int burst = 1 + random.nextInt(8);
+      for (int i = 0; i < burst; i++) {
+        append(on, stream, holder);
+      }
+      if (random.nextInt(60) == 0) {
+        steps(random.nextInt(6));
+        holder.crash(); // with writes under way
+      }
+    } else if (dice < 75) {
+      fetch(stream, holder);
+    } else if (dice < 84) {
+      lookUp(stream, holder);
+    } else if (dice < 87) {
+      trim(stream, holder);
+    } else if (dice < 88) {
+      delete(stream, holder);
+    } else if (dice < 90) {
+      release(stream, holder);
+    } else if (dice < 94) {
+      move(stream, holder);
+    } else if (dice < 97) {
+      note("flush");
+      watch(holder, on.flush(), done -> {});
+    } else {
+      staleClaim(on, stream, holder);
+    }
+  }
+
+  /** P12: a new leader claims, the old one closes; whoever hears of it first acts first. */
+  private void move(SimStream stream, SimBroker from) {
+    SimBroker to = anyBroker();
+    if (to != from) {
+      coverage.count("move");
+    }
+    if (to != from && random.nextBoolean()) {
+      release(stream, from);
+    }
+    claim(stream, to);
+    if (to != from && !stream.releasing && random.nextBoolean()) {
+      release(stream, from);
+    }
+  }
+
+  private void claim(SimStream stream, SimBroker by) {
+    Optional<StorageEngine> on = by.serving();
+    if (on.isEmpty()) {
+      return;
+    }
     stream.epoch++;
+    stream.leader = by;
     stream.claiming = true;
-    stream.releasing = true;
+    if (stream.holder == by) {
+      stream.releasing = true; // it stops appending at once
+    }
     int epoch = stream.epoch;
-    note("claim " + stream.id + " " + epoch);
-    tally.claims++;
+    note("claim " + stream.id + " " + epoch + " by " + by.nodeId);
+    coverage.count("claim");
+    int generation = stream.generation;
+    boolean fromOther = stream.holder != null && stream.holder != by;
     watch(
-        on.claim(stream.id, epoch, 1, stream::capture),
+        by,
+        on.get().claim(stream.id, epoch, 1, stream::capture),
         handle -> {
           note("claimed " + stream.id + " " + epoch + " at " + handle.highWatermark());
-          stream.releasing = false;
-          stream.onClaimed(handle, epoch);
+          if (stream.epoch != epoch || stream.deleting || by.isAbandoned()) {
+            handle.close(); // P12: a newer leader has been named since
+            return;
+          }
+          if (fromOther) {
+            coverage.count("takeover");
+          }
+          stream.onClaimed(handle, epoch, by);
         },
         failure -> {
-          assertThat(stream.deleting || walFailureExpected || isStopping())
-              .as("claim of %s failed: %s", stream.id, failure)
-              .isTrue();
-          stream.claiming = false;
+          if (stream.epoch == epoch) {
+            stream.claiming = false;
+            stream.releasing = stream.holder == by || stream.releasing;
+            assertThat(
+                    stream.deleting
+                        || by.mayFailWrites()
+                        || by.isStopping()
+                        || by.isFenced()
+                        || by.isAbandoned()
+                        || stream.generation != generation)
+                .as("claim of %s in epoch %d by %s failed: %s", stream.id, epoch, by, failure)
+                .isTrue();
+          }
         });
   }
 
-  private void staleClaim(StorageEngine on, SimStream stream) {
-    int epoch = random.nextInt(stream.epoch + 1);
+  private void staleClaim(StorageEngine on, SimStream stream, SimBroker by) {
+    int epoch = random.nextInt(Objects.requireNonNull(stream.handle).leaderEpoch() + 1);
     watch(
+        by,
         on.claim(stream.id, epoch, 1, Optional::empty),
         handle -> {
           throw new AssertionError("G3: stale claim of " + stream.id + " in epoch " + epoch);
@@ -429,17 +411,17 @@ final class Simulation {
                 .isInstanceOfAny(StreamException.Fenced.class, StreamException.Closed.class));
   }
 
-  private void append(StorageEngine on, SimStream stream) {
+  private void append(StorageEngine on, SimStream stream, SimBroker by) {
     int size = random.nextInt(20) == 0 ? 1 + random.nextInt(30_000) : 1 + random.nextInt(3_000);
-    StreamHandle handle = requireNonNull(stream.handle);
+    StreamHandle handle = Objects.requireNonNull(stream.handle);
     Reservation reservation;
     try {
       reservation = on.reserve(size, random.nextInt(5) == 0);
     } catch (WalException.Full e) {
-      tally.full++;
+      coverage.count("WAL full");
       return;
-    } catch (WalException.Unavailable e) {
-      assertThat(walFailureExpected).as("P28: %s", e).isTrue();
+    } catch (WalException.Unavailable | WalException.Fenced e) {
+      assertThat(by.mayFailWrites() || by.isFenced()).as("P28: %s", e).isTrue();
       return;
     }
     byte[] bytes = new byte[size];
@@ -449,6 +431,7 @@ final class Simulation {
         stream.append(
             1 + random.nextInt(10), timestampMs, ByteBuffer.wrap(bytes).asReadOnlyBuffer());
     note("append " + stream.id + " " + batch.base);
+    int generation = stream.generation;
     handle.append(
         reservation,
         new Batch(
@@ -458,12 +441,8 @@ final class Simulation {
           @Override
           public void onDurable(Batch durable) {
             note("ack " + stream.id + " " + batch.base);
-            tally.acks++;
-            checked(
-                () -> {
-                  stream.onAck(batch);
-                  assertThat(handle.highWatermark()).isGreaterThanOrEqualTo(batch.end);
-                });
+            coverage.count("ack");
+            checked(() -> onAck(stream, batch, handle, generation, by));
           }
 
           @Override
@@ -471,66 +450,98 @@ final class Simulation {
             note("failed " + stream.id + " " + batch.base);
             checked(
                 () ->
-                    assertThat(walFailureExpected || stream.deleting)
+                    assertThat(by.mayFailWrites() || by.isFenced() || stream.deleting)
                         .as("P30: %s", cause)
                         .isTrue());
           }
         });
   }
 
-  private void fetch(SimStream stream) {
-    StreamHandle handle = requireNonNull(stream.handle);
+  private void onAck(
+      SimStream stream, SimBatch batch, StreamHandle handle, int generation, SimBroker by) {
+    assertThat(by.isFenced()).as("G3: ack of a broker that knows it is fenced").isFalse();
+    assertThat(stream.deleted).as("G4: ack of a stream that is deleted").isFalse();
+    if (stream.generation != generation) {
+      assertThat(by.isAbandoned()).as("G3: ack in a past epoch of %s", stream.id).isTrue();
+      coverage.count("ack of a zombie");
+      return;
+    }
+    stream.onAck(batch);
+    assertThat(handle.highWatermark()).isGreaterThanOrEqualTo(batch.end);
+  }
+
+  private void fetch(SimStream stream, SimBroker holder) {
+    StreamHandle handle = Objects.requireNonNull(stream.handle);
     long start = handle.logStartOffset();
     long high = handle.highWatermark();
     long offset = start + (long) (random.nextDouble() * (high - start + 1));
     int maxBytes = random.nextInt(4) == 0 ? 1 : random.nextInt(60_000);
-    readFrom(stream, handle, offset, maxBytes, random.nextInt(6));
+    readFrom(stream, holder, handle, offset, maxBytes, random.nextInt(6));
   }
 
   /** Fetches, and goes on from there a few times, as consumers do. */
   private void readFrom(
-      SimStream stream, StreamHandle handle, long offset, int maxBytes, int more) {
+      SimStream stream,
+      SimBroker holder,
+      StreamHandle handle,
+      long offset,
+      int maxBytes,
+      int more) {
     long end = random.nextInt(10) == 0 ? handle.highWatermark() : Long.MAX_VALUE;
     long bound = Math.min(end, handle.highWatermark());
+    int generation = stream.generation;
     note("fetch " + stream.id + " " + offset);
-    CompletableFuture<FetchedData> fetch = handle.fetch(offset, end, maxBytes);
     watch(
-        fetch,
+        holder,
+        handle.fetch(offset, end, maxBytes),
         data -> {
-          tally.fetches++;
+          coverage.count("fetch");
           note("fetched " + stream.id + " " + data.nextOffset());
           try (data) {
-            stream.checkFetched(offset, bound, maxBytes, data);
+            if (stream.generation == generation) {
+              stream.checkFetched(offset, bound, maxBytes, data);
+            }
           }
-          if (more > 0 && data.nextOffset() > offset && stream.handle == handle) {
-            readFrom(stream, handle, data.nextOffset(), maxBytes, more - 1);
+          if (more > 0
+              && data.nextOffset() > offset
+              && stream.handle == handle
+              && holder.serving().isPresent()) {
+            readFrom(stream, holder, handle, data.nextOffset(), maxBytes, more - 1);
           }
         },
-        failure -> onReadFailure(stream, offset, failure));
+        failure -> onReadFailure(stream, holder, generation, offset, failure));
   }
 
-  private void onReadFailure(SimStream stream, long offset, @Nullable Throwable failure) {
+  private void onReadFailure(
+      SimStream stream, SimBroker holder, int generation, long offset, Throwable failure) {
     boolean trimmed =
         failure instanceof StreamException.OutOfRange && offset < stream.requestedLogStart;
-    boolean gone = stream.deleting || stream.releasing || stream.handle == null;
+    boolean gone =
+        stream.deleting
+            || stream.releasing
+            || stream.handle == null
+            || stream.generation != generation;
     assertThat(
             trimmed
                 || gone
                 || failure instanceof StreamException.Unavailable
-                || (failure instanceof StreamException.Closed && isStopping()))
+                || (failure instanceof StreamException.Closed && holder.isStopping())
+                || (failure instanceof StreamException.Fenced && holder.isFenced()))
         .as("read of %s at %d failed: %s", stream.id, offset, failure)
         .isTrue();
   }
 
-  private void lookUp(SimStream stream) {
-    StreamHandle handle = requireNonNull(stream.handle);
+  private void lookUp(SimStream stream, SimBroker holder) {
+    StreamHandle handle = Objects.requireNonNull(stream.handle);
     long version = stream.version;
+    int generation = stream.generation;
     long wantedMs = timestampMs - random.nextInt(2_000);
     boolean largest = random.nextInt(4) == 0;
     watch(
+        holder,
         largest ? handle.findBatchOfMaxTimestamp() : handle.findBatchByTimestamp(wantedMs),
         found -> {
-          tally.lookups++;
+          coverage.count("look-up by time");
           boolean trimming = stream.logStart < stream.requestedLogStart;
           if (stream.version == version && !stream.deleting && !trimming) {
             assertThat(found)
@@ -538,11 +549,12 @@ final class Simulation {
                 .isEqualTo(largest ? stream.largestTimestamp() : stream.firstAtOrAfter(wantedMs));
           }
         },
-        failure -> onReadFailure(stream, -1, failure));
+        failure -> onReadFailure(stream, holder, generation, -1, failure));
   }
 
-  private void trim(SimStream stream) {
-    StreamHandle handle = requireNonNull(stream.handle);
+  private void trim(SimStream stream, SimBroker holder) {
+    StreamHandle handle = Objects.requireNonNull(stream.handle);
+    int generation = stream.generation;
     long offset =
         handle.logStartOffset()
             + (long) (random.nextDouble() * (handle.highWatermark() - handle.logStartOffset() + 1));
@@ -550,6 +562,7 @@ final class Simulation {
     stream.requestedLogStart = Math.max(stream.requestedLogStart, offset);
     stream.version++;
     watch(
+        holder,
         handle.trim(offset),
         done -> {
           stream.logStart = Math.max(stream.logStart, offset);
@@ -557,119 +570,114 @@ final class Simulation {
           assertThat(handle.logStartOffset()).isGreaterThanOrEqualTo(offset);
         },
         failure ->
-            assertThat(stream.deleting || stream.handle != handle || stream.releasing)
+            assertThat(
+                    stream.deleting
+                        || stream.handle != handle
+                        || stream.releasing
+                        || holder.isStopping()
+                        || stream.generation != generation)
                 .as("trim of %s: %s", stream.id, failure)
                 .isTrue());
   }
 
-  private void delete(SimStream stream) {
+  private void delete(SimStream stream, SimBroker by) {
+    Optional<StorageEngine> on = by.serving();
     note("delete " + stream.id);
     stream.deleting = true;
-    StorageEngine on = requireNonNull(engine);
-    watch(
-        on.delete(stream.id, 5),
-        done -> {
-          stream.deleted = true;
-          assertThat(on.streams()).doesNotContain(stream.id);
-        });
+    on.ifPresent(
+        engine ->
+            watch(
+                by,
+                engine.delete(stream.id, 5),
+                done -> {
+                  if (stream.holder == by || stream.holder == null) {
+                    stream.deleted = true;
+                  }
+                  assertThat(engine.streams()).doesNotContain(stream.id);
+                }));
   }
 
-  private void release(SimStream stream) {
+  private void release(SimStream stream, SimBroker holder) {
     note("close " + stream.id);
-    StreamHandle handle = requireNonNull(stream.handle);
+    StreamHandle handle = Objects.requireNonNull(stream.handle);
+    int generation = stream.generation;
     stream.releasing = true;
     watch(
+        holder,
         handle.close(),
         done -> {
-          assertThat(handle.committedEndOffset()).isEqualTo(stream.ackedEnd());
-          stream.handle = null;
-          stream.releasing = false;
+          if (stream.generation == generation && stream.handle == handle) {
+            assertThat(handle.committedEndOffset()).isEqualTo(stream.ackedEnd());
+            stream.onOwnerGone();
+          }
         },
         failure ->
-            assertThat(stream.deleting || walFailureExpected || isStopping())
+            assertThat(
+                    stream.deleting
+                        || holder.mayFailWrites()
+                        || holder.isStopping()
+                        || stream.generation != generation)
                 .as("close of %s: %s", stream.id, failure)
                 .isTrue());
   }
 
-  // The end: the bucket heals, everything is uploaded, the disk is lost, and all is still there.
+  // The end: everything heals, is uploaded, the disks are lost, and all is still there.
 
   private void settle() {
     note("settle");
-    bucket.setOutage(false);
+    bucket.heal();
     outage = false;
-    if (walFailureExpected) {
-      crash();
-    }
     for (int round = 0; round < 3; round++) {
-      untilRunning();
+      until(this::allRun, "all brokers run");
       claimAll();
       readAll();
       if (round == 0) {
-        crash();
+        brokers.forEach(SimBroker::crash);
       } else if (round == 1) {
-        stopAndWipe();
+        stopAll();
+        brokers.forEach(SimBroker::replaceMachine);
       }
     }
-    StorageEngine last = requireNonNull(engine);
-    for (SimStream stream : streams) {
-      if (!stream.deleting) {
-        stream.releasing = true;
-      }
-    }
-    CompletableFuture<Long> drained = last.drain(TimeUnit.HOURS.toNanos(1));
-    until(drained);
-    assertThat(drained.join()).as("bytes left after a clean stop").isZero();
-    assertThat(last.isSealed()).isTrue();
-    count(last);
-    until(requireNonNull(wal).shutdown());
-    assertThat(requireNonNull(wal).usage().memoryBytes()).as("WAL memory after close").isZero();
-    requireNonNull(catalog).close();
+    sweep();
+    stopAll();
     failOnProblems();
   }
 
-  private void stopAndWipe() {
-    StorageEngine last = requireNonNull(engine);
-    CompletableFuture<Long> drained = last.drain(TimeUnit.HOURS.toNanos(1));
-    until(drained);
-    assertThat(drained.join()).as("bytes left after a clean stop").isZero();
-    assertThat(last.isSealed()).isTrue();
-    count(last);
-    until(requireNonNull(wal).shutdown());
-    requireNonNull(catalog).close();
-    streams.forEach(SimStream::onCrash);
-    engine = null;
-    threads.crash();
-    disk.crash();
-    disk.fileNames().forEach(disk::lose);
-    start();
-  }
-
-  private void untilRunning() {
-    int left = MAX_STEPS_TO_SETTLE;
-    while ((engine == null || stopping != null) && left-- > 0) {
-      if (!step()) {
-        break;
-      }
-    }
-    assertThat(engine).as("the engine runs again").isNotNull();
-    assertThat(stopping).isNull();
+  private boolean allRun() {
+    brokers.forEach(SimBroker::heal);
+    return brokers.stream().allMatch(SimBroker::isRunning);
   }
 
   private void claimAll() {
-    StorageEngine on = requireNonNull(engine);
     for (SimStream stream : streams) {
-      if (!stream.deleting) {
-        while (stream.claiming || stream.releasing) {
-          assertThat(step()).as("%s settles", stream.id).isTrue();
-        }
-        if (stream.handle == null) {
-          claim(on, stream);
-        }
-        while (stream.claiming || stream.ackedEnd() < stream.nextOffset()) {
-          assertThat(step()).as("%s is claimed and quiet", stream.id).isTrue();
-        }
+      if (stream.deleting) {
+        continue;
       }
+      int tries = 0;
+      while (!stream.isOpen() || stream.claiming) {
+        if (!stream.claiming) {
+          assertThat(tries++).as("tries to claim %s", stream.id).isLessThan(10);
+          claim(stream, anyBroker());
+        }
+        if (stream.isOpen() && stream.leader != stream.holder) {
+          release(stream, Objects.requireNonNull(stream.holder));
+        }
+        until(() -> !stream.claiming, settled(stream));
+      }
+      until(() -> stream.ackedEnd() == stream.nextOffset(), stream.id + " is quiet");
     }
+  }
+
+  /** Said when it is not so. */
+  private Object settled(SimStream stream) {
+    return new Object() {
+      @Override
+      public String toString() {
+        return "the claim of %s by %s in epoch %d ends; held by %s, %s"
+            .formatted(
+                stream.id, stream.leader, stream.epoch, stream.holder, truth.stream(stream.id));
+      }
+    };
   }
 
   private void readAll() {
@@ -677,22 +685,53 @@ final class Simulation {
       if (stream.deleting) {
         continue;
       }
-      StreamHandle handle = requireNonNull(stream.handle);
+      StreamHandle handle = Objects.requireNonNull(stream.handle);
       assertThat(handle.highWatermark()).as("G1 %s", stream.id).isEqualTo(stream.nextOffset());
       long offset = handle.logStartOffset();
       while (offset < handle.highWatermark()) {
         CompletableFuture<FetchedData> fetch = handle.fetch(offset, Long.MAX_VALUE, 40_000);
-        until(fetch);
+        until(fetch::isDone, "fetch");
         try (FetchedData data = fetch.join()) {
           stream.checkFetched(offset, handle.highWatermark(), 40_000, data);
           assertThat(data.nextOffset()).as("%s goes on", stream.id).isGreaterThan(offset);
           offset = data.nextOffset();
         } catch (CompletionException e) {
-          onReadFailure(stream, offset, e.getCause());
+          onReadFailure(
+              stream,
+              Objects.requireNonNull(stream.holder),
+              stream.generation,
+              offset,
+              Failures.cause(e));
           offset = Math.max(offset, handle.logStartOffset()); // a trim was still under way
         }
       }
     }
+  }
+
+  /** P21: two sweeps after the catalog last moved, what nobody refers to is gone. */
+  private void sweep() {
+    for (int i = 0; i < 40; i++) {
+      idle(TimeUnit.SECONDS.toNanos(20));
+      if (i == 0) {
+        for (SimStream stream : streams) {
+          if (stream.isOpen()) {
+            claim(stream, Objects.requireNonNull(stream.holder)); // so that the catalog moves
+          }
+        }
+      }
+    }
+    claimAll();
+    truth.checkNoOrphans();
+  }
+
+  private void stopAll() {
+    for (SimStream stream : streams) {
+      stream.releasing = true;
+    }
+    List<CompletableFuture<Void>> stops = new ArrayList<>();
+    brokers.forEach(broker -> stops.add(broker.stopForGood()));
+    until(() -> stops.stream().allMatch(CompletableFuture::isDone), "brokers stop");
+    stops.forEach(CompletableFuture::join);
   }
 
   // Events.
@@ -704,143 +743,75 @@ final class Simulation {
     }
   }
 
-  private void until(CompletableFuture<?> future) {
+  private void until(BooleanSupplier condition, Object what) {
     boolean more = true;
-    for (int i = 0; i < MAX_STEPS_TO_SETTLE && more && !future.isDone(); i++) {
+    for (int i = 0; i < MAX_STEPS_TO_SETTLE && more && !condition.getAsBoolean(); i++) {
       more = step();
     }
-    assertThat(future.isDone()).as("it ends").isTrue();
+    assertThat(condition.getAsBoolean()).as("it comes about that %s", what).isTrue();
   }
 
   private boolean step() {
     if (!threads.step()) {
       return false;
     }
-    tally.events++;
+    events++;
     hash = hash * 31 + threads.clock().nanoTime();
-    CompletableFuture<StorageEngine> opened = opening;
-    if (opened != null && opened.isDone()) {
-      onOpened(opened.join());
+    for (SimBroker broker : brokers) {
+      broker.look();
     }
-    CompletableFuture<Long> stopped = stopping;
-    if (stopped != null && stopped.isDone()) {
-      onStopped(stopped.join());
+    for (SimStream stream : streams) {
+      stream.check();
     }
-    streams.forEach(SimStream::check);
+    if (events % AUDIT_INTERVAL == 0) {
+      brokers.forEach(SimBroker::audit);
+    }
     failOnProblems();
     return true;
   }
 
   private void failOnProblems() {
-    problems.addAll(threads.faults());
-    threads.faults().clear();
+    if (!threads.faults().isEmpty()) {
+      problems.addAll(threads.faults());
+      threads.faults().clear();
+    }
     if (!problems.isEmpty()) {
-      AssertionError first = new AssertionError("after " + tally.events + " events");
+      AssertionError first = new AssertionError("after " + events + " events");
       problems.forEach(first::addSuppressed);
       first.initCause(problems.get(0));
       throw first;
     }
   }
 
-  private void checked(Runnable check) {
-    try {
-      check.run();
-    } catch (Throwable t) {
-      problems.add(t);
-    }
-  }
-
-  private <T> void watch(CompletableFuture<T> future, java.util.function.Consumer<T> onValue) {
+  private <T> void watch(SimBroker of, CompletableFuture<T> future, Consumer<T> onValue) {
     watch(
+        of,
         future,
         onValue,
         failure ->
-            assertThat(isStopping() || walFailureExpected || engine == null)
-                .as("request failed: %s", failure)
+            assertThat(of.isStopping() || of.mayFailWrites() || of.isFenced() || of.isAbandoned())
+                .as("request to %s failed: %s", of, failure)
                 .isTrue());
   }
 
   private <T> void watch(
+      SimBroker of,
       CompletableFuture<T> future,
-      java.util.function.Consumer<T> onValue,
-      java.util.function.Consumer<Throwable> onFailure) {
-    int inLife = life;
+      Consumer<T> onValue,
+      Consumer<Throwable> onFailure) {
+    int inLife = of.life();
     future.whenComplete(
         (value, failure) -> {
-          if (inLife == life) {
+          if (inLife == of.life()) {
             checked(
                 () -> {
                   if (failure == null) {
                     onValue.accept(value);
                   } else {
-                    Throwable cause = failure.getCause();
-                    onFailure.accept(
-                        failure instanceof CompletionException && cause != null ? cause : failure);
+                    onFailure.accept(Failures.cause(failure));
                   }
                 });
           }
         });
-  }
-
-  private void note(String what) {
-    hash = hash * 31 + what.hashCode();
-    if (Boolean.getBoolean("sim.trace")) {
-      System.out.println(threads.clock().nanoTime() / 1000 + " " + what);
-    }
-  }
-
-  private static <T> T requireNonNull(@Nullable T value) {
-    return java.util.Objects.requireNonNull(value);
-  }
-
-  /** A client of the bucket that looks at each deletion (G4). */
-  private final class CheckedStore extends ForwardingObjectStore {
-    private final StreamCatalog catalog;
-
-    CheckedStore(ObjectStore store, StreamCatalog catalog) {
-      super(store);
-      this.catalog = catalog;
-    }
-
-    @Override
-    public CompletableFuture<Void> delete(String key) {
-      checked(() -> assertThat(catalog.object(key)).as("G4: deletion of %s", key).isEmpty());
-      return super.delete(key);
-    }
-
-    @Override
-    public CompletableFuture<Multipart> startMultipart(String key, int partSizeBytes) {
-      return super.startMultipart(key, partSizeBytes)
-          .thenApply(
-              upload -> {
-                openMultiparts++;
-                return new CountedMultipart(upload);
-              });
-    }
-  }
-
-  /** Ends when it is completed, as far as the broker knows. */
-  private final class CountedMultipart implements ObjectStore.Multipart {
-    private final ObjectStore.Multipart upload;
-
-    CountedMultipart(ObjectStore.Multipart upload) {
-      this.upload = upload;
-    }
-
-    @Override
-    public CompletableFuture<Void> uploadPart(int partNumber, List<ByteBuffer> body) {
-      return upload.uploadPart(partNumber, body);
-    }
-
-    @Override
-    public CompletableFuture<Void> complete() {
-      openMultiparts--;
-      return upload.complete();
-    }
-
-    @Override
-    public CompletableFuture<Void> abort() {
-      return upload.abort();
-    }
   }
 }

@@ -1,0 +1,621 @@
+package io.spillway.sim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.spillway.catalog.StreamCatalog;
+import io.spillway.catalog.StreamCatalog.WalPhase;
+import io.spillway.catalog.StreamCatalog.WalState;
+import io.spillway.engine.EngineConfig;
+import io.spillway.engine.StartRefusedException;
+import io.spillway.engine.StorageEngine;
+import io.spillway.engine.WalAbandonment;
+import io.spillway.object.ForwardingObjectStore;
+import io.spillway.object.ObjectStore;
+import io.spillway.runtime.SimulatedThreads;
+import io.spillway.upload.Failures;
+import io.spillway.wal.PayloadVerifier;
+import io.spillway.wal.WalConfig;
+import io.spillway.wal.WalException;
+import io.spillway.wal.WriterIncarnation;
+import io.spillway.wal.device.MemoryDisk;
+import io.spillway.wal.local.LocalWal;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One machine and its operator: a process that starts, runs the real engine, stops, crashes,
+ * stalls; a volume that tears what is being written, fails, is lost, and may come back.
+ */
+final class SimBroker {
+
+  private enum Phase {
+    DOWN,
+    STARTING,
+    RUNNING,
+    STOPPING,
+    /** Refused to start; somebody does something about it. */
+    REFUSED
+  }
+
+  /** The world around it. */
+  interface World {
+    SimulatedThreads threads();
+
+    Random random();
+
+    Truth truth();
+
+    Coverage coverage();
+
+    ObjectStore connect(SimulatedThreads.SimProcess process, String name);
+
+    void note(String what);
+
+    void checked(Runnable check);
+
+    void onOpened(SimBroker broker);
+
+    /** Its process is gone. */
+    void onGone(SimBroker broker);
+  }
+
+  final int nodeId;
+  private final World world;
+  private final EngineConfig config;
+  private final WalConfig walConfig;
+  private final SimulatedThreads.SimProcess process;
+  private final List<CompletableFuture<?>> tools = new ArrayList<>();
+  private final List<MemoryDisk> shelf = new ArrayList<>();
+  private MemoryDisk volume;
+  private int disks;
+  private Phase phase = Phase.DOWN;
+  private int life;
+  private int openMultiparts;
+  private boolean volumeSwapped;
+  private boolean walFailureExpected;
+  private boolean walFailed;
+  private boolean fenced;
+  private @Nullable LocalWal wal;
+  private @Nullable StreamCatalog catalog;
+  private @Nullable CompletableFuture<StorageEngine> opening;
+  private @Nullable StorageEngine engine;
+  private @Nullable CompletableFuture<Long> stopping;
+  private @Nullable CompletableFuture<?> operator;
+
+  SimBroker(int nodeId, World world, EngineConfig config, WalConfig walConfig) {
+    this.nodeId = nodeId;
+    this.world = world;
+    this.config = config;
+    this.walConfig = walConfig;
+    this.process = world.threads().newProcess();
+    this.volume = newVolume();
+  }
+
+  private MemoryDisk newVolume() {
+    disks++;
+    return new MemoryDisk(world.random().nextLong());
+  }
+
+  // What it is like.
+
+  /** The engine, when requests can be sent to it now. */
+  Optional<StorageEngine> serving() {
+    return phase == Phase.RUNNING && !process.isStalled() && !fenced
+        ? Optional.ofNullable(engine)
+        : Optional.empty();
+  }
+
+  boolean isStopping() {
+    return phase != Phase.RUNNING;
+  }
+
+  boolean mayFailWrites() {
+    return walFailureExpected;
+  }
+
+  /** It has been told that its WAL is no longer its own. */
+  boolean isFenced() {
+    return fenced;
+  }
+
+  boolean isStalled() {
+    return process.isStalled();
+  }
+
+  int life() {
+    return life;
+  }
+
+  boolean isWriter(WriterIncarnation writer) {
+    LocalWal mine = wal;
+    return engine != null && mine != null && mine.writer().equals(writer);
+  }
+
+  /** Whether the catalog has given its present WAL up. */
+  boolean isAbandoned() {
+    LocalWal mine = wal;
+    return mine != null
+        && world
+            .truth()
+            .wal(mine.walId())
+            .filter(known -> known.phase() == WalPhase.ABANDONED)
+            .isPresent();
+  }
+
+  @Override
+  public String toString() {
+    return "broker " + nodeId;
+  }
+
+  // Its life.
+
+  void start() {
+    life++;
+    openMultiparts = 0;
+    walFailed = false;
+    walFailureExpected = false;
+    fenced = false;
+    volume.failWritesAfter(-1);
+    phase = Phase.STARTING;
+    world.note("start " + nodeId + " life " + life);
+    StreamCatalog newCatalog =
+        SimCatalogs.open(
+            world.connect(process, "catalog"), process, world.threads().randomSource());
+    LocalWal newWal = openWal(process, volume, this::onFault);
+    wal = newWal;
+    catalog = newCatalog;
+    opening =
+        StorageEngine.open(
+            config,
+            new CheckedWal(newWal, world.truth(), world::checked, this::onWalRead),
+            newCatalog,
+            new CountedStore(world.connect(process, "engine")),
+            process,
+            world.threads().randomSource(),
+            this::onFault);
+  }
+
+  private LocalWal openWal(
+      SimulatedThreads.SimProcess of, MemoryDisk on, io.spillway.runtime.FaultHandler faults) {
+    return LocalWal.open(
+        walConfig,
+        on.mount(of.newScheduler("disk")),
+        nodeId,
+        of,
+        world.threads().randomSource(),
+        faults,
+        PayloadVerifier.NONE);
+  }
+
+  private void onFault(String component, Throwable cause) {
+    world.note("fault of " + nodeId + ": " + cause);
+    if (cause instanceof WalException.Fenced) {
+      world.checked(() -> assertThat(isAbandoned()).as("P14: %s", cause).isTrue());
+      fenced = true;
+      world.coverage().count("fenced");
+    } else if (walFailureExpected && component.startsWith("WAL")) {
+      walFailed = true;
+    } else {
+      world.checked(
+          () -> {
+            throw new AssertionError("fault of " + component + " of " + this, cause);
+          });
+    }
+  }
+
+  /** Power loss or kill -9. */
+  void crash() {
+    world.note("crash " + nodeId);
+    world.coverage().count("crash");
+    if (phase == Phase.STARTING) {
+      world.coverage().count("crash while starting");
+    }
+    long torn = volume.tornWrites();
+    end();
+    world.coverage().add("torn write", volume.tornWrites() - torn);
+    if (world.random().nextInt(25) == 0) {
+      swapVolume();
+    }
+    start();
+  }
+
+  private void end() {
+    if (engine != null) {
+      count(engine);
+    }
+    world.onGone(this);
+    engine = null;
+    opening = null;
+    stopping = null;
+    operator = null;
+    phase = Phase.DOWN;
+    process.crash();
+    volume.crash();
+  }
+
+  /** The process ends as a supervisor ends it once it said that it cannot go on. */
+  void maybeRestart() {
+    if ((walFailed || fenced) && phase != Phase.REFUSED && world.random().nextInt(10) == 0) {
+      crash();
+    }
+  }
+
+  /** The volume is gone, for now: the next start finds another, empty one. */
+  private void swapVolume() {
+    world.note("volume of " + nodeId + " is gone");
+    world.coverage().count("volume lost");
+    shelf.add(volume);
+    volume = newVolume();
+    volumeSwapped = true;
+  }
+
+  void stop(long patienceNanos) {
+    StorageEngine running = engine;
+    if (phase != Phase.RUNNING || running == null) {
+      return;
+    }
+    world.note("stop " + nodeId);
+    phase = Phase.STOPPING;
+    stopping = running.drain(patienceNanos);
+  }
+
+  void failWrites(int after) {
+    if (phase == Phase.RUNNING && !walFailureExpected) {
+      world.note("disk of " + nodeId + " fails soon");
+      world.coverage().count("failed write");
+      walFailureExpected = true;
+      volume.failWritesAfter(after);
+    }
+  }
+
+  void stall(long nanos) {
+    world.note("stall " + nodeId + " " + nanos);
+    world.coverage().count("stall");
+    process.stall(nanos);
+  }
+
+  void wake() {
+    process.wake();
+  }
+
+  void jumpClock(Random random) {
+    world.coverage().count("clock jump");
+    process.jumpWallClock(random.nextInt(200_000) - 100_000);
+    process.jumpNanoTime(TimeUnit.MILLISECONDS.toNanos(random.nextInt(100_000)));
+  }
+
+  /** Another process with the same node id and a volume of its own: P2 keeps it out. */
+  void startTwin() {
+    if (operator == null && phase == Phase.RUNNING) {
+      world.note("twin of " + nodeId);
+      operator = new Twin().run();
+    }
+  }
+
+  /** An operator gives up the WAL of a broker that is alive: it stalls, or its network does. */
+  void abandonAlive() {
+    LocalWal mine = wal;
+    if (operator == null && phase == Phase.RUNNING && mine != null && !isAbandoned()) {
+      world.note("abandon the WAL of " + nodeId + ", which lives");
+      world.coverage().count("abandoned alive");
+      operator = abandon(mine.walId());
+    }
+  }
+
+  /** Looks at what has come to an end; after every event. */
+  void look() {
+    CompletableFuture<StorageEngine> opened = opening;
+    if (opened != null && opened.isDone()) {
+      opening = null;
+      onOpening(opened);
+    }
+    CompletableFuture<Long> stopped = stopping;
+    if (stopped != null && stopped.isDone()) {
+      stopping = null;
+      onStopped(stopped.join());
+    }
+    CompletableFuture<?> done = operator;
+    if (done != null && done.isDone()) {
+      operator = null;
+      done.join();
+      if (phase == Phase.REFUSED) {
+        start();
+      }
+    }
+  }
+
+  private void onOpening(CompletableFuture<StorageEngine> opened) {
+    if (!opened.isCompletedExceptionally()) {
+      engine = opened.join();
+      phase = Phase.RUNNING;
+      volumeSwapped = false;
+      long recovered = engine.stats().recoveredFrames();
+      world.coverage().add("recovered frame", recovered);
+      world.note("opened " + nodeId + ", recovered " + recovered);
+      world.onOpened(this);
+      return;
+    }
+    Throwable refusal = opened.handle((value, failure) -> Failures.cause(failure)).join();
+    if (walFailureExpected && refusal instanceof WalException) {
+      crash();
+      return;
+    }
+    world.note("refused " + nodeId + ": " + refusal);
+    end();
+    phase = Phase.REFUSED;
+    if (refusal instanceof StartRefusedException.WalMissing) {
+      world.coverage().count("refused: WAL missing");
+      onWalMissing();
+    } else if (refusal instanceof StartRefusedException.WalAbandoned) {
+      world.checked(() -> assertThat(isAbandoned()).as("P3: %s", refusal).isTrue());
+      world.coverage().count("refused: WAL abandoned");
+      volume = newVolume();
+      operator = CompletableFuture.completedFuture(null);
+    } else {
+      world.checked(
+          () -> {
+            throw new AssertionError(this + " does not start", refusal);
+          });
+    }
+  }
+
+  /** The old volume is found, or what it holds is given up. */
+  private void onWalMissing() {
+    List<UUID> missing = openWalsOfNode();
+    if (missing.isEmpty()) { // it was given up, or sealed, since
+      operator = CompletableFuture.completedFuture(null);
+      return;
+    }
+    if (volumeSwapped && !shelf.isEmpty() && world.random().nextBoolean()) {
+      world.note("the volume of " + nodeId + " is back");
+      world.coverage().count("volume returned");
+      volume = shelf.remove(shelf.size() - 1);
+      volumeSwapped = false;
+      operator = CompletableFuture.completedFuture(null);
+      return;
+    }
+    world.coverage().count("abandoned");
+    operator = abandon(missing.get(0));
+  }
+
+  private List<UUID> openWalsOfNode() {
+    List<UUID> open = new ArrayList<>();
+    for (WalState known : world.truth().wals()) {
+      if (known.phase() == WalPhase.OPEN && known.writer().nodeId() == nodeId) {
+        open.add(known.writer().walId());
+      }
+    }
+    return open;
+  }
+
+  private CompletableFuture<?> abandon(UUID walId) {
+    SimulatedThreads.SimProcess tool = world.threads().newProcess();
+    StreamCatalog opened =
+        SimCatalogs.open(world.connect(tool, "cli"), tool, world.threads().randomSource());
+    CompletableFuture<?> abandoned =
+        opened
+            .open()
+            .thenCompose(
+                ready -> WalAbandonment.abandon(opened, walId, world.threads().randomSource()))
+            .handle(
+                (done, failure) -> {
+                  opened.close();
+                  boolean sealed = failure != null && String.valueOf(failure).contains("sealed");
+                  if (failure != null && !sealed) {
+                    throw new AssertionError("abandoning " + walId, failure);
+                  }
+                  return null;
+                });
+    tools.add(abandoned); // goes on when the broker crashes
+    return abandoned;
+  }
+
+  private void onStopped(long left) {
+    world.note("stopped " + nodeId + ", left " + left);
+    world.coverage().count("clean stop");
+    StorageEngine last = Objects.requireNonNull(engine);
+    CompletableFuture<Void> closed = Objects.requireNonNull(wal).shutdown();
+    if (last.isSealed()) { // else requests of an upload may still be reading it
+      closed.whenComplete(
+          (done, failure) ->
+              world.checked(
+                  () ->
+                      assertThat(Objects.requireNonNull(wal).usage().memoryBytes())
+                          .as("memory of a WAL that is closed")
+                          .isZero()));
+    }
+    Objects.requireNonNull(catalog).close();
+    count(last);
+    stoppedSealed = last.isSealed();
+    process.newScheduler("exit").schedule(TimeUnit.MILLISECONDS.toNanos(50), this::exit);
+  }
+
+  private boolean stoppedSealed;
+
+  private void exit() {
+    engine = null;
+    end();
+    if (stoppedSealed && world.random().nextBoolean()) {
+      world.note("wipe " + nodeId);
+      world.coverage().count("wiped after a clean stop");
+      volume = newVolume(); // G8: everything is in the bucket
+    } else if (!shelf.isEmpty() && stoppedSealed && world.random().nextInt(3) == 0) {
+      world.note("an old volume of " + nodeId + " is attached");
+      world.coverage().count("old volume attached");
+      volume = shelf.remove(0);
+    }
+    start();
+  }
+
+  // The end of a run.
+
+  boolean isRunning() {
+    return phase == Phase.RUNNING
+        && tools.stream().allMatch(CompletableFuture::isDone)
+        && operator == null
+        && !fenced
+        && !walFailed;
+  }
+
+  /** Ends what would keep it from running for good. */
+  void heal() {
+    wake();
+    if (phase != Phase.REFUSED && (walFailureExpected || fenced || isAbandoned())) {
+      crash();
+    }
+  }
+
+  /** A clean stop that leaves nothing behind. */
+  CompletableFuture<Void> stopForGood() {
+    StorageEngine last = Objects.requireNonNull(engine);
+    LocalWal lastWal = Objects.requireNonNull(wal);
+    return last.drain(TimeUnit.HOURS.toNanos(1))
+        .thenCompose(
+            left -> {
+              assertThat(left).as("bytes left after a clean stop").isZero();
+              assertThat(last.isSealed()).as("sealed").isTrue();
+              return lastWal.shutdown();
+            })
+        .thenRun(
+            () -> {
+              assertThat(lastWal.usage().memoryBytes()).as("memory of a closed WAL").isZero();
+              Objects.requireNonNull(catalog).close();
+            });
+  }
+
+  /** After {@link #stopForGood}: a new machine. */
+  void replaceMachine() {
+    end();
+    volume = newVolume();
+    start();
+  }
+
+  // What it counts and checks.
+
+  private void count(StorageEngine of) {
+    world.coverage().add("upload", of.stats().uploadedObjects());
+    world.coverage().add("deleted object", of.stats().deletedObjects());
+  }
+
+  /** Proof that objects in parts are made of batches that left memory. */
+  private void onWalRead() {
+    if (openMultiparts > 0 && world.threads().running().equals("storage")) {
+      world.coverage().count("WAL read for an object in parts");
+    }
+  }
+
+  /** Budgets, and that its catalog is a replica. Not cheap. */
+  void audit() {
+    StorageEngine running = engine;
+    StreamCatalog replica = catalog;
+    if (running != null && replica != null) {
+      world.truth().checkReplica(replica);
+      var stats = running.stats();
+      assertThat(stats.tailCacheBytes())
+          .as("G7: tail cache")
+          .isLessThanOrEqualTo(config.tailCacheBytes());
+      assertThat(stats.blockCacheBytes())
+          .as("G7: block cache")
+          .isLessThanOrEqualTo(config.blockCacheBytes());
+      assertThat(stats.walUsedBytes()).as("G7: WAL").isLessThanOrEqualTo(stats.walCapacityBytes());
+      assertThat(stats.unuploadedBytes()).as("bytes that wait").isNotNegative();
+    }
+  }
+
+  /** Two processes think they are the same node. */
+  private final class Twin {
+    private final SimulatedThreads.SimProcess own = world.threads().newProcess();
+    private final MemoryDisk disk = new MemoryDisk(world.random().nextLong());
+    private final CompletableFuture<Void> over = new CompletableFuture<>();
+
+    CompletableFuture<Void> run() {
+      StreamCatalog view =
+          SimCatalogs.open(world.connect(own, "twin"), own, world.threads().randomSource());
+      LocalWal twinWal = openWal(own, disk, (component, cause) -> {});
+      StorageEngine.open(
+              config,
+              twinWal,
+              view,
+              world.connect(own, "twin"),
+              own,
+              world.threads().randomSource(),
+              (component, cause) -> {})
+          .whenComplete((opened, failure) -> onOpened(opened, failure));
+      return over;
+    }
+
+    private void onOpened(@Nullable StorageEngine opened, @Nullable Throwable failure) {
+      if (opened != null) {
+        // The other one had stopped cleanly in between: this is a lawful start.
+        world.coverage().count("twin came in");
+        opened.drain(TimeUnit.HOURS.toNanos(1)).whenComplete((left, problem) -> end());
+        return;
+      }
+      Throwable cause = Failures.cause(Objects.requireNonNull(failure));
+      world.checked(
+          () ->
+              assertThat(cause)
+                  .as("P2: a second process of node %d", nodeId)
+                  .isInstanceOfAny(
+                      StartRefusedException.WalMissing.class, IllegalStateException.class));
+      world.coverage().count("twin refused");
+      end();
+    }
+
+    private void end() {
+      own.crash();
+      over.complete(null);
+    }
+  }
+
+  /** Counts uploads in parts. */
+  private final class CountedStore extends ForwardingObjectStore {
+
+    CountedStore(ObjectStore store) {
+      super(store);
+    }
+
+    @Override
+    public CompletableFuture<Multipart> startMultipart(String key, int partSizeBytes) {
+      return super.startMultipart(key, partSizeBytes)
+          .thenApply(
+              upload -> {
+                openMultiparts++;
+                world.coverage().count("object in parts");
+                return new CountedMultipart(upload);
+              });
+    }
+  }
+
+  /** Ends when it is completed, as far as the broker knows. */
+  private final class CountedMultipart implements ObjectStore.Multipart {
+    private final ObjectStore.Multipart upload;
+
+    CountedMultipart(ObjectStore.Multipart upload) {
+      this.upload = upload;
+    }
+
+    @Override
+    public CompletableFuture<Void> uploadPart(int partNumber, List<java.nio.ByteBuffer> body) {
+      return upload.uploadPart(partNumber, body);
+    }
+
+    @Override
+    public CompletableFuture<Void> complete() {
+      openMultiparts = Math.max(0, openMultiparts - 1);
+      return upload.complete();
+    }
+
+    @Override
+    public CompletableFuture<Void> abort() {
+      return upload.abort();
+    }
+  }
+}
