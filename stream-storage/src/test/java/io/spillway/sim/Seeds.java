@@ -2,6 +2,7 @@ package io.spillway.sim;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -40,11 +41,12 @@ final class Seeds {
         try {
           coverage.add(run.get());
         } catch (ExecutionException e) {
+          Throwable cause = Objects.requireNonNull(e.getCause());
           if (failure == null) {
-            failure = new AssertionError(e.getCause().getMessage(), e.getCause());
+            failure = new AssertionError(cause.getMessage(), cause);
           }
           if (Boolean.getBoolean("sim.all")) {
-            System.out.println(e.getCause().getMessage() + ": " + root(e.getCause()));
+            System.out.println(cause.getMessage() + ": " + root(cause));
           }
         }
       }

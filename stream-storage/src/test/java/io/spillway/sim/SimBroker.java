@@ -10,12 +10,19 @@ import io.spillway.engine.StartRefusedException;
 import io.spillway.engine.StorageEngine;
 import io.spillway.engine.WalAbandonment;
 import io.spillway.object.ForwardingObjectStore;
+import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStore;
+import io.spillway.object.RequestBudget;
+import io.spillway.object.Retry;
+import io.spillway.object.RetryingObjectStore;
+import io.spillway.objectwal.ObjectWal;
+import io.spillway.objectwal.ObjectWalConfig;
 import io.spillway.runtime.SimulatedThreads;
 import io.spillway.upload.Failures;
 import io.spillway.wal.PayloadVerifier;
 import io.spillway.wal.WalConfig;
 import io.spillway.wal.WalException;
+import io.spillway.wal.WriteAheadLog;
 import io.spillway.wal.WriterIncarnation;
 import io.spillway.wal.device.MemoryDisk;
 import io.spillway.wal.local.LocalWal;
@@ -27,6 +34,7 @@ import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +42,8 @@ import org.jspecify.annotations.Nullable;
  * stalls; a volume that tears what is being written, fails, is lost, and may come back.
  */
 final class SimBroker {
+
+  private static final CompletableFuture<Void> NOTHING = CompletableFuture.completedFuture(null);
 
   private enum Phase {
     DOWN,
@@ -54,6 +64,9 @@ final class SimBroker {
 
     Coverage coverage();
 
+    /** What the controller says. */
+    boolean isNodeFenced(int nodeId);
+
     ObjectStore connect(SimulatedThreads.SimProcess process, String name);
 
     void note(String what);
@@ -70,6 +83,7 @@ final class SimBroker {
   private final World world;
   private final EngineConfig config;
   private final WalConfig walConfig;
+  private final boolean inBucket;
   private final SimulatedThreads.SimProcess process;
   private final List<CompletableFuture<?>> tools = new ArrayList<>();
   private final List<MemoryDisk> shelf = new ArrayList<>();
@@ -82,18 +96,22 @@ final class SimBroker {
   private boolean walFailureExpected;
   private boolean walFailed;
   private boolean fenced;
-  private @Nullable LocalWal wal;
+  private boolean outvoted;
+  private @Nullable WriteAheadLog wal;
+  private Supplier<CompletableFuture<Void>> walShutdown = () -> NOTHING;
   private @Nullable StreamCatalog catalog;
   private @Nullable CompletableFuture<StorageEngine> opening;
   private @Nullable StorageEngine engine;
   private @Nullable CompletableFuture<Long> stopping;
   private @Nullable CompletableFuture<?> operator;
 
-  SimBroker(int nodeId, World world, EngineConfig config, WalConfig walConfig) {
+  SimBroker(
+      int nodeId, World world, EngineConfig config, WalConfig walConfig, boolean inBucket) {
     this.nodeId = nodeId;
     this.world = world;
     this.config = config;
     this.walConfig = walConfig;
+    this.inBucket = inBucket;
     this.process = world.threads().newProcess();
     this.volume = newVolume();
   }
@@ -125,6 +143,21 @@ final class SimBroker {
     return fenced;
   }
 
+  /** Its WAL is in the bucket: others may take over what it leaves. */
+  boolean isTakeable() {
+    return inBucket;
+  }
+
+  /** P13: the controller has fenced it, so its chain may be fenced from now on. */
+  void outvote() {
+    outvoted = true;
+  }
+
+  /** Whether it may find in this life that others have taken its streams. */
+  boolean isOutvoted() {
+    return outvoted;
+  }
+
   boolean isStalled() {
     return process.isStalled();
   }
@@ -134,13 +167,13 @@ final class SimBroker {
   }
 
   boolean isWriter(WriterIncarnation writer) {
-    LocalWal mine = wal;
+    WriteAheadLog mine = wal;
     return engine != null && mine != null && mine.writer().equals(writer);
   }
 
   /** Whether the catalog has given its present WAL up. */
   boolean isAbandoned() {
-    LocalWal mine = wal;
+    WriteAheadLog mine = wal;
     return mine != null
         && world
             .truth()
@@ -162,13 +195,25 @@ final class SimBroker {
     walFailed = false;
     walFailureExpected = false;
     fenced = false;
+    outvoted = false;
     volume.failWritesAfter(-1);
     phase = Phase.STARTING;
     world.note("start " + nodeId + " life " + life);
     StreamCatalog newCatalog =
         SimCatalogs.open(
             world.connect(process, "catalog"), process, world.threads().randomSource());
-    LocalWal newWal = openWal(process, volume, this::onFault);
+    ObjectStore store = new CountedStore(world.connect(process, "engine"));
+    WriteAheadLog newWal;
+    if (inBucket) {
+      store = retrying(store);
+      ObjectWal chain = openChain(store, newCatalog);
+      walShutdown = chain::shutdown;
+      newWal = chain;
+    } else {
+      LocalWal local = openWal(process, volume, this::onFault);
+      walShutdown = local::shutdown;
+      newWal = local;
+    }
     wal = newWal;
     catalog = newCatalog;
     opening =
@@ -176,10 +221,53 @@ final class SimBroker {
             config,
             new CheckedWal(newWal, world.truth(), world::checked, this::onWalRead),
             newCatalog,
-            new CountedStore(world.connect(process, "engine")),
+            store,
             process,
             world.threads().randomSource(),
             this::onFault);
+  }
+
+  private ObjectStore retrying(ObjectStore store) {
+    return new RetryingObjectStore(
+        new MeteredObjectStore(store),
+        process.newScheduler("retries"),
+        process.clock(),
+        world.threads().randomSource(),
+        Retry.Policy.forever(),
+        new RequestBudget(64, 1e9));
+  }
+
+  private ObjectWal openChain(ObjectStore store, StreamCatalog known) {
+    return new ObjectWal(
+        chainConfig(),
+        nodeId,
+        () -> StorageEngine.nextIncarnation(known, nodeId),
+        store,
+        process,
+        world.threads().randomSource(),
+        this::onFault,
+        PayloadVerifier.NONE);
+  }
+
+  /** Small, so that an outage fills it and a stream of appends is many blocks. */
+  private ObjectWalConfig chainConfig() {
+    long memory = 256 << 10;
+    ObjectWalConfig standard = ObjectWalConfig.of(4 * memory, memory).onHeap();
+    return new ObjectWalConfig(
+        standard.capacityBytes(),
+        standard.internalShareBytes(),
+        standard.undurableBytes(),
+        16 << 10,
+        64 << 10,
+        TimeUnit.MILLISECONDS.toNanos(20),
+        TimeUnit.MILLISECONDS.toNanos(5),
+        TimeUnit.MILLISECONDS.toNanos(50),
+        standard.maxTokens(),
+        4,
+        standard.closeTimeoutNanos(),
+        standard.idleMemoryBytes(),
+        standard.readCacheBytes(),
+        standard.directMemory());
   }
 
   private LocalWal openWal(
@@ -197,7 +285,7 @@ final class SimBroker {
   private void onFault(String component, Throwable cause) {
     world.note("fault of " + nodeId + ": " + cause);
     if (cause instanceof WalException.Fenced) {
-      world.checked(() -> assertThat(isAbandoned()).as("P14: %s", cause).isTrue());
+      world.checked(() -> assertThat(isAbandoned() || outvoted).as("P14: %s", cause).isTrue());
       fenced = true;
       world.coverage().count("fenced");
     } else if (walFailureExpected && component.startsWith("WAL")) {
@@ -220,7 +308,7 @@ final class SimBroker {
     long torn = volume.tornWrites();
     end();
     world.coverage().add("torn write", volume.tornWrites() - torn);
-    if (world.random().nextInt(25) == 0) {
+    if (!inBucket && world.random().nextInt(25) == 0) {
       swapVolume();
     }
     start();
@@ -267,7 +355,7 @@ final class SimBroker {
   }
 
   void failWrites(int after) {
-    if (phase == Phase.RUNNING && !walFailureExpected) {
+    if (!inBucket && phase == Phase.RUNNING && !walFailureExpected) {
       world.note("disk of " + nodeId + " fails soon");
       world.coverage().count("failed write");
       walFailureExpected = true;
@@ -293,7 +381,7 @@ final class SimBroker {
 
   /** Another process with the same node id and a volume of its own: P2 keeps it out. */
   void startTwin() {
-    if (operator == null && phase == Phase.RUNNING) {
+    if (!inBucket && operator == null && phase == Phase.RUNNING) {
       world.note("twin of " + nodeId);
       operator = new Twin().run();
     }
@@ -301,8 +389,12 @@ final class SimBroker {
 
   /** An operator gives up the WAL of a broker that is alive: it stalls, or its network does. */
   void abandonAlive() {
-    LocalWal mine = wal;
-    if (operator == null && phase == Phase.RUNNING && mine != null && !isAbandoned()) {
+    WriteAheadLog mine = wal;
+    if (!inBucket
+        && operator == null
+        && phase == Phase.RUNNING
+        && mine != null
+        && !isAbandoned()) {
       world.note("abandon the WAL of " + nodeId + ", which lives");
       world.coverage().count("abandoned alive");
       operator = abandon(mine.walId());
@@ -334,6 +426,7 @@ final class SimBroker {
   private void onOpening(CompletableFuture<StorageEngine> opened) {
     if (!opened.isCompletedExceptionally()) {
       engine = opened.join();
+      engine.onNodesFenced(world::isNodeFenced);
       phase = Phase.RUNNING;
       volumeSwapped = false;
       long recovered = engine.stats().recoveredFrames();
@@ -421,7 +514,7 @@ final class SimBroker {
     world.note("stopped " + nodeId + ", left " + left);
     world.coverage().count("clean stop");
     StorageEngine last = Objects.requireNonNull(engine);
-    CompletableFuture<Void> closed = Objects.requireNonNull(wal).shutdown();
+    CompletableFuture<Void> closed = walShutdown.get();
     if (last.isSealed()) { // else requests of an upload may still be reading it
       closed.whenComplete(
           (done, failure) ->
@@ -475,13 +568,13 @@ final class SimBroker {
   /** A clean stop that leaves nothing behind. */
   CompletableFuture<Void> stopForGood() {
     StorageEngine last = Objects.requireNonNull(engine);
-    LocalWal lastWal = Objects.requireNonNull(wal);
+    WriteAheadLog lastWal = Objects.requireNonNull(wal);
     return last.drain(TimeUnit.HOURS.toNanos(1))
         .thenCompose(
             left -> {
               assertThat(left).as("bytes left after a clean stop").isZero();
               assertThat(last.isSealed()).as("sealed").isTrue();
-              return lastWal.shutdown();
+              return walShutdown.get();
             })
         .thenRun(
             () -> {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.catalog.CatalogCommand.Checkpoint;
 import io.spillway.catalog.StreamCatalog.EpochStart;
+import io.spillway.catalog.StreamCatalog.Phase;
 import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.stream.FetchedData;
 import io.spillway.stream.StreamHandle;
@@ -221,7 +222,10 @@ final class SimStream {
     assertThat(committed).as("P16 %s: committed, appended", id).isLessThanOrEqualTo(nextOffset);
     assertThat(digests).as("%s: committed to a batch boundary", id).containsKey(committed);
     StreamHandle open = handle;
-    if (open != null && holder != null && holder.isWriter(state.writer())) {
+    if (open != null
+        && holder != null
+        && state.phase() == Phase.OPEN
+        && holder.isWriter(state.writer())) {
       assertThat(committed)
           .as("P16 %s: committed, high watermark", id)
           .isLessThanOrEqualTo(open.highWatermark());
