@@ -26,6 +26,7 @@ import io.spillway.wal.WriteAheadLog;
 import io.spillway.wal.WriterIncarnation;
 import io.spillway.wal.device.MemoryDisk;
 import io.spillway.wal.local.LocalWal;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -88,7 +89,6 @@ final class SimBroker {
   private final List<CompletableFuture<?>> tools = new ArrayList<>();
   private final List<MemoryDisk> shelf = new ArrayList<>();
   private MemoryDisk volume;
-  private int disks;
   private Phase phase = Phase.DOWN;
   private int life;
   private int openMultiparts;
@@ -105,8 +105,7 @@ final class SimBroker {
   private @Nullable CompletableFuture<Long> stopping;
   private @Nullable CompletableFuture<?> operator;
 
-  SimBroker(
-      int nodeId, World world, EngineConfig config, WalConfig walConfig, boolean inBucket) {
+  SimBroker(int nodeId, World world, EngineConfig config, WalConfig walConfig, boolean inBucket) {
     this.nodeId = nodeId;
     this.world = world;
     this.config = config;
@@ -117,7 +116,6 @@ final class SimBroker {
   }
 
   private MemoryDisk newVolume() {
-    disks++;
     return new MemoryDisk(world.random().nextLong());
   }
 
@@ -390,11 +388,7 @@ final class SimBroker {
   /** An operator gives up the WAL of a broker that is alive: it stalls, or its network does. */
   void abandonAlive() {
     WriteAheadLog mine = wal;
-    if (!inBucket
-        && operator == null
-        && phase == Phase.RUNNING
-        && mine != null
-        && !isAbandoned()) {
+    if (!inBucket && operator == null && phase == Phase.RUNNING && mine != null && !isAbandoned()) {
       world.note("abandon the WAL of " + nodeId + ", which lives");
       world.coverage().count("abandoned alive");
       operator = abandon(mine.walId());
@@ -438,6 +432,10 @@ final class SimBroker {
     Throwable refusal = opened.handle((value, failure) -> Failures.cause(failure)).join();
     if (walFailureExpected && refusal instanceof WalException) {
       crash();
+      return;
+    }
+    if (refusal instanceof WalException.Fenced && (isAbandoned() || outvoted)) {
+      crash(); // given up while it recovered: the next start hears of it by name
       return;
     }
     world.note("refused " + nodeId + ": " + refusal);
@@ -675,6 +673,21 @@ final class SimBroker {
       super(store);
     }
 
+    /**
+     * Frozen between an object and the commit that names it: the sweeps of others see an orphan.
+     */
+    @Override
+    public CompletableFuture<Void> put(String key, List<ByteBuffer> body) {
+      return super.put(key, body)
+          .thenRun(
+              () -> {
+                if (world.random().nextInt(120) == 0) {
+                  world.coverage().count("stall before a commit");
+                  stall(TimeUnit.MILLISECONDS.toNanos(100L << world.random().nextInt(9)));
+                }
+              });
+    }
+
     @Override
     public CompletableFuture<Multipart> startMultipart(String key, int partSizeBytes) {
       return super.startMultipart(key, partSizeBytes)
@@ -696,7 +709,7 @@ final class SimBroker {
     }
 
     @Override
-    public CompletableFuture<Void> uploadPart(int partNumber, List<java.nio.ByteBuffer> body) {
+    public CompletableFuture<Void> uploadPart(int partNumber, List<ByteBuffer> body) {
       return upload.uploadPart(partNumber, body);
     }
 

@@ -439,9 +439,7 @@ final class Simulation implements SimBroker.World, Truth.Listener {
       coverage.count("WAL full");
       return;
     } catch (WalException.Unavailable | WalException.Fenced e) {
-      assertThat(by.mayFailWrites() || by.isFenced() || by.isOutvoted())
-          .as("P28: %s", e)
-          .isTrue();
+      assertThat(by.mayFailWrites() || by.isFenced() || by.isOutvoted()).as("P28: %s", e).isTrue();
       return;
     }
     byte[] bytes = new byte[size];
@@ -470,7 +468,11 @@ final class Simulation implements SimBroker.World, Truth.Listener {
             note("failed " + stream.id + " " + batch.base);
             checked(
                 () ->
-                    assertThat(by.mayFailWrites() || by.isFenced() || by.isOutvoted() || stream.deleting)
+                    assertThat(
+                            by.mayFailWrites()
+                                || by.isFenced()
+                                || by.isOutvoted()
+                                || stream.deleting)
                         .as("P30: %s", cause)
                         .isTrue());
           }
@@ -598,6 +600,8 @@ final class Simulation implements SimBroker.World, Truth.Listener {
                         || stream.handle != handle
                         || stream.releasing
                         || holder.isStopping()
+                        || holder.isFenced()
+                        || holder.isOutvoted()
                         || stream.generation != generation)
                 .as("trim of %s: %s", stream.id, failure)
                 .isTrue());
@@ -639,6 +643,8 @@ final class Simulation implements SimBroker.World, Truth.Listener {
                     stream.deleting
                         || holder.mayFailWrites()
                         || holder.isStopping()
+                        || holder.isFenced()
+                        || holder.isOutvoted()
                         || stream.generation != generation)
                 .as("close of %s: %s", stream.id, failure)
                 .isTrue());
@@ -813,7 +819,12 @@ final class Simulation implements SimBroker.World, Truth.Listener {
         future,
         onValue,
         failure ->
-            assertThat(of.isStopping() || of.mayFailWrites() || of.isFenced() || of.isAbandoned() || of.isOutvoted())
+            assertThat(
+                    of.isStopping()
+                        || of.mayFailWrites()
+                        || of.isFenced()
+                        || of.isAbandoned()
+                        || of.isOutvoted())
                 .as("request to %s failed: %s", of, failure)
                 .isTrue());
   }
