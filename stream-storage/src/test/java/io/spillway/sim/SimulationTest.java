@@ -62,7 +62,7 @@ class SimulationTest {
         "recovered frame",
         "takeover",
         "fenced",
-        "ack of a zombie",
+        "fenced by the controller",
         "WAL full",
         "object in parts",
         "WAL read for an object in parts",
