@@ -2,8 +2,11 @@ package io.spillway.object.s3;
 
 import io.spillway.object.ObjectStoreException;
 import io.spillway.object.Retry;
+import java.io.IOException;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -27,6 +30,7 @@ final class S3Requests implements AutoCloseable {
   private final S3Connection connection;
   private final S3Errors errors;
   private final CompletableFuture<Void> idle = new CompletableFuture<>();
+  private final Set<Runnable> unanswered = ConcurrentHashMap.newKeySet();
   private int underWay;
   private boolean closed;
 
@@ -76,11 +80,16 @@ final class S3Requests implements AutoCloseable {
     } catch (RuntimeException e) {
       sent = CompletableFuture.failedFuture(e);
     }
+    Runnable giveUp =
+        () -> {
+          kind.detach();
+          fail(kind, new IOException("the client was closed"), onFailure, result);
+        };
+    unanswered.add(giveUp);
     sent.whenComplete(
         (answer, failure) -> {
-          if (kind.body() != null) {
-            kind.body().detach();
-          }
+          kind.detach();
+          unanswered.remove(giveUp);
           ended();
           if (failure == null) {
             result.complete(onAnswer.apply(answer));
@@ -143,6 +152,9 @@ final class S3Requests implements AutoCloseable {
       // What is still under way does not get better by waiting.
     }
     connection.close();
+    // The SDK does not answer for every request whose connection it closes.
+    unanswered.forEach(Runnable::run);
+    unanswered.clear();
   }
 
   /**
@@ -150,5 +162,11 @@ final class S3Requests implements AutoCloseable {
    * @param repeatable whether carrying it out twice is as good as once
    * @param body let go of when the request has ended
    */
-  record Kind(String what, boolean repeatable, @Nullable BufferBody body) {}
+  record Kind(String what, boolean repeatable, @Nullable BufferBody body) {
+    void detach() {
+      if (body != null) {
+        body.detach();
+      }
+    }
+  }
 }
