@@ -550,6 +550,17 @@ public final class StorageEngine implements StreamStore {
   }
 
   private StreamHandle open(StreamState state, StreamToken token, CheckpointSource checkpoints) {
+    WalException.Fenced lost = fenced.get();
+    if (lost != null) {
+      throw new StreamException.Fenced(String.valueOf(lost.getMessage()));
+    }
+    StreamLog known = logs.get(state.id());
+    if (known != null && known.highWatermark() < state.committedEndOffset()) {
+      // It was taken over and given back before this broker noticed: the log would go on in a past
+      // that another owner has written beyond (G2).
+      logs.remove(state.id(), known);
+      uploads.onDropped(known, known.onLost("another broker has written to it since"));
+    }
     StreamLog log = logs.computeIfAbsent(state.id(), id -> newLog(state));
     ClaimedStream claimed = new ClaimedStream(this, log, token.leaderEpoch(), checkpoints);
     log.open(claimed, state);

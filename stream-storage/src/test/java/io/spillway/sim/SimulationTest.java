@@ -78,6 +78,7 @@ class SimulationTest {
           50, // a stream was deleted by one broker while another recovered it
           312, // a claim waited for its own broker
           905, // another broker deleted what this one's trim had freed, before it knew of it
+          919, // the claim of a fenced broker came through on what it had known before
           981, // a WAL was abandoned while its owner read it
           1284, // a newcomer took number 0 of a log that had long gone on
         }) {

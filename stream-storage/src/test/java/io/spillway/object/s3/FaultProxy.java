@@ -30,6 +30,8 @@ import java.util.function.Function;
  */
 public final class FaultProxy implements AutoCloseable {
 
+  private static final int PAUSE_MS = 3_000;
+
   private final ServerSocket listener;
   private final int upstreamPort;
   private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
@@ -138,15 +140,19 @@ public final class FaultProxy implements AutoCloseable {
       return exchange -> exchange.answer(Response.error(status, code));
     }
 
-    /** Reads the body once the future completes, into the other; then the connection breaks. */
+    /**
+     * Reads the body once the future completes, into the other, until it ends, breaks off or makes
+     * a pause of seconds; then the connection breaks.
+     */
     static Fault stalledReader(CompletableFuture<?> when, CompletableFuture<byte[]> read) {
       return exchange -> {
         when.join();
         ByteArrayOutputStream came = new ByteArrayOutputStream();
+        exchange.client.setSoTimeout(PAUSE_MS);
         try {
           exchange.in.transferTo(came);
         } catch (IOException e) {
-          // A connection that was cut: what came before it is what there is.
+          // What came before is what there is.
         }
         read.complete(came.toByteArray());
         exchange.drop();
