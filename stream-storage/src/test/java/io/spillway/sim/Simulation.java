@@ -513,7 +513,7 @@ final class Simulation implements SimBroker.World, Truth.Listener {
       int maxBytes,
       int more) {
     long end = random.nextInt(10) == 0 ? handle.highWatermark() : Long.MAX_VALUE;
-    long bound = Math.min(end, handle.highWatermark());
+    long asked = Math.min(end, handle.highWatermark());
     int generation = stream.generation;
     note("fetch " + stream.id + " " + offset);
     watch(
@@ -524,7 +524,8 @@ final class Simulation implements SimBroker.World, Truth.Listener {
           note("fetched " + stream.id + " " + data.nextOffset());
           try (data) {
             if (stream.generation == generation) {
-              stream.checkFetched(offset, bound, maxBytes, data);
+              long bound = Math.min(end, handle.highWatermark());
+              stream.checkFetched(offset, asked, bound, maxBytes, data);
             }
           }
           if (more > 0
@@ -722,7 +723,7 @@ final class Simulation implements SimBroker.World, Truth.Listener {
         CompletableFuture<FetchedData> fetch = handle.fetch(offset, Long.MAX_VALUE, 40_000);
         until(fetch::isDone, "fetch");
         try (FetchedData data = fetch.join()) {
-          stream.checkFetched(offset, handle.highWatermark(), 40_000, data);
+          stream.checkFetched(offset, handle.highWatermark(), handle.highWatermark(), 40_000, data);
           assertThat(data.nextOffset()).as("%s goes on", stream.id).isGreaterThan(offset);
           offset = data.nextOffset();
         } catch (CompletionException e) {

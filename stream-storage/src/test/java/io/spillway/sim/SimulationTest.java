@@ -77,6 +77,7 @@ class SimulationTest {
           3, // an incarnation that had ended was given a stream, and nobody closed it
           50, // a stream was deleted by one broker while another recovered it
           312, // a claim waited for its own broker
+          505, // a fetch that looked again found a later high watermark
           905, // another broker deleted what this one's trim had freed, before it knew of it
           919, // the claim of a fenced broker came through on what it had known before
           981, // a WAL was abandoned while its owner read it
