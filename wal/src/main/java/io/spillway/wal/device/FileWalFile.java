@@ -153,7 +153,8 @@ final class FileWalFile implements WalFile {
   private void requireNotFailed() throws IOException {
     IOException earlier = failure;
     if (earlier != null) {
-      throw new IOException("an earlier write to " + name + " failed", earlier);
+      throw new IOException(
+          "an earlier write to " + name + " failed: " + earlier.getMessage(), earlier);
     }
   }
 
