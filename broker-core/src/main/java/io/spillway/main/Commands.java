@@ -1,5 +1,7 @@
 package io.spillway.main;
 
+import io.spillway.runtime.SystemClock;
+import io.spillway.runtime.SystemThreads;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -117,5 +119,15 @@ final class Commands {
     spec.addOption(
         OptionSpec.builder("-h", "--help").usageHelp(true).description("Shows this help.").build());
     return spec;
+  }
+
+  /** For a command that does its work and ends: what fails on a thread of its own is a defect. */
+  static SystemThreads threads(String name) {
+    return new SystemThreads(
+        name,
+        new SystemClock(),
+        (part, cause) -> {
+          throw new IllegalStateException(part, cause);
+        });
   }
 }

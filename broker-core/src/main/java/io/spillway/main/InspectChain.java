@@ -7,7 +7,6 @@ import io.spillway.objectwal.ChainInspector;
 import io.spillway.objectwal.ChainObject;
 import io.spillway.partition.KafkaBatchVerifier;
 import io.spillway.runtime.AmbientRuntime;
-import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemThreads;
 import java.io.PrintStream;
 import java.time.Instant;
@@ -28,13 +27,7 @@ final class InspectChain {
 
   /** Shows one log, or without an id which ones there are. */
   static int run(String url, Optional<UUID> walId, boolean frames, PrintStream out) {
-    try (SystemThreads threads =
-            new SystemThreads(
-                "inspect",
-                new SystemClock(),
-                (part, cause) -> {
-                  throw new IllegalStateException(part, cause);
-                });
+    try (SystemThreads threads = Commands.threads("inspect");
         ObjectStore store = ObjectStores.open(url, threads)) {
       return walId.isPresent() ? show(store, walId.get(), frames, out) : list(store, url, out);
     }
@@ -102,13 +95,12 @@ final class InspectChain {
     public void onFrame(ChainInspector.FrameInfo frame) {
       if (frames) {
         out.println(
-            "  frame %d  stream %s  [%d, %d)  %d bytes"
-                .formatted(
-                    frame.position(),
-                    frame.stream(),
-                    frame.baseOffset(),
-                    frame.endOffset(),
-                    frame.sizeBytes()));
+            InspectCommands.frameLine(
+                frame.position(),
+                frame.stream(),
+                frame.baseOffset(),
+                frame.endOffset(),
+                frame.sizeBytes()));
       }
     }
 

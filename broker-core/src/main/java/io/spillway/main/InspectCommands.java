@@ -7,8 +7,8 @@ import io.spillway.object.ObjectStore;
 import io.spillway.object.ObjectStores;
 import io.spillway.partition.KafkaBatchVerifier;
 import io.spillway.runtime.AmbientRuntime;
-import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemThreads;
+import io.spillway.wal.StreamId;
 import io.spillway.wal.WriterIncarnation;
 import io.spillway.wal.local.WalInspector;
 import java.io.IOException;
@@ -165,17 +165,18 @@ final class InspectCommands {
               + ": give the directory of"
               + " object.store.url, store under data.dir by default");
     }
-    try (SystemThreads threads =
-            new SystemThreads(
-                "inspect",
-                new SystemClock(),
-                (part, cause) -> {
-                  throw new IllegalStateException(part, cause);
-                });
+    try (SystemThreads threads = Commands.threads("inspect");
         ObjectStore store = ObjectStores.open("file:" + directory.toAbsolutePath(), threads)) {
       boolean intact = CatalogInspector.inspect(store, CATALOG, out::println);
       return intact ? ExitCode.OK : ExitCode.REFUSED;
     }
+  }
+
+  /** A frame of any kind of log. */
+  static String frameLine(
+      long position, StreamId stream, long baseOffset, long endOffset, int sizeBytes) {
+    return "  frame %d  stream %s  [%d, %d)  %d bytes"
+        .formatted(position, stream, baseOffset, endOffset, sizeBytes);
   }
 
   private record Printer(PrintStream out, boolean frames) implements WalInspector.Visitor {
@@ -207,13 +208,12 @@ final class InspectCommands {
     public void onFrame(WalInspector.FrameInfo frame) {
       if (frames) {
         out.println(
-            "  frame %d  stream %s  [%d, %d)  %d bytes"
-                .formatted(
-                    frame.position(),
-                    frame.stream(),
-                    frame.baseOffset(),
-                    frame.endOffset(),
-                    frame.sizeBytes()));
+            frameLine(
+                frame.position(),
+                frame.stream(),
+                frame.baseOffset(),
+                frame.endOffset(),
+                frame.sizeBytes()));
       }
     }
   }

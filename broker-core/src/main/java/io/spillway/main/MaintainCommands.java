@@ -19,7 +19,6 @@ import io.spillway.partition.KafkaBatchVerifier;
 import io.spillway.runtime.AmbientRuntime;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
-import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemRandom;
 import io.spillway.runtime.SystemThreads;
 import io.spillway.runtime.Threads;
@@ -219,13 +218,7 @@ final class MaintainCommands {
 
   private static int with(Work work) {
     Logging.configure();
-    try (SystemThreads threads =
-        new SystemThreads(
-            "maintain",
-            new SystemClock(),
-            (part, cause) -> {
-              throw new IllegalStateException(part, cause);
-            })) {
+    try (SystemThreads threads = Commands.threads("maintain")) {
       return unwrapped(
           () -> work.run(threads, threads.newScheduler("maintain"), new SystemRandom()));
     } catch (ObjectStoreException.Unavailable e) {

@@ -12,7 +12,6 @@ import io.spillway.object.ObjectStores;
 import io.spillway.presence.PresenceProbe;
 import io.spillway.runtime.AmbientRuntime;
 import io.spillway.runtime.Scheduler;
-import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemRandom;
 import io.spillway.runtime.SystemThreads;
 import io.spillway.sharedlog.ObjectSharedLog;
@@ -124,13 +123,7 @@ final class WalCommands {
               throw new StartRefusedException("no object store with a catalog in " + directory);
             });
     SystemRandom random = new SystemRandom();
-    try (SystemThreads threads =
-            new SystemThreads(
-                "abandon",
-                new SystemClock(),
-                (part, cause) -> {
-                  throw new IllegalStateException(part, cause);
-                });
+    try (SystemThreads threads = Commands.threads("abandon");
         ObjectStore objects = ObjectStores.open(store.url(), store.credentials(), threads)) {
       if (objects.list(CATALOG + "/", "", 1).join().isEmpty()) {
         throw new StartRefusedException("no catalog in " + store.place());

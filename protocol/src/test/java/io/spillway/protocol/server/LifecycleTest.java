@@ -3,6 +3,7 @@ package io.spillway.protocol.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.protocol.codec.ServedApis;
+import io.spillway.protocol.frame.ReadPause;
 import io.spillway.runtime.SystemClock;
 import java.time.Duration;
 import java.util.List;
@@ -26,6 +27,9 @@ class LifecycleTest {
               server.server::close, task -> new Thread(task, "closer").start());
       assertThat(idle.isClosedByServer()).isTrue();
       assertThat(closing).isNotDone();
+      // Each connection is told on its own event loop, in any order.
+      TestServer.await(
+          "both connections are told", () -> server.server.stats().pauses(ReadPause.CLOSING) == 2);
       request.reply(Requests.metadataResponse("last"));
       assertThat(busy.receive(ApiKeys.METADATA, Requests.METADATA_VERSION).correlationId())
           .isEqualTo(1);
