@@ -1,6 +1,7 @@
 package io.spillway.engine;
 
 import io.spillway.format.v1.ObjectWriter;
+import io.spillway.upload.UploadLimits;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -137,6 +138,17 @@ public record EngineConfig(
         readThreads,
         drainPollMs,
         intervalMs);
+  }
+
+  UploadLimits uploadLimits(long walCapacityBytes) {
+    return new UploadLimits(
+        uploadBytes,
+        TimeUnit.MILLISECONDS.toNanos(uploadIntervalMs),
+        walFillUploadPercent,
+        walCapacityBytes,
+        uploadBufferBytes,
+        minPartBytes,
+        objectBlockBytes);
   }
 
   private static void require(boolean condition, String name, long value) {

@@ -1,0 +1,171 @@
+package io.spillway.engine;
+
+import io.spillway.catalog.CatalogCommand.Checkpoint;
+import io.spillway.catalog.CatalogCommand.Close;
+import io.spillway.catalog.StreamCatalog;
+import io.spillway.catalog.StreamCatalog.StreamState;
+import io.spillway.catalog.StreamCatalog.Verdict;
+import io.spillway.stream.StreamException;
+import io.spillway.stream.StreamStore.StateAt;
+import io.spillway.upload.UploadPipeline;
+import io.spillway.wal.StreamId;
+import io.spillway.wal.WriteAheadLog;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The streams that this engine writes, and how it lets go of them (P11, P12). Claims, closes and
+ * the like of one stream run one after the other. Safe for any thread.
+ */
+final class OwnedStreams {
+
+  private static final Logger LOG = LoggerFactory.getLogger(OwnedStreams.class);
+
+  private final WriteAheadLog wal;
+  private final StreamCatalog catalog;
+  private final CatalogWriter commands;
+  private final UploadPipeline uploads;
+  private final Function<StreamState, StreamLog> newLog;
+  private final ConcurrentHashMap<StreamId, StreamLog> logs = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<StreamId, CompletableFuture<?>> transitions =
+      new ConcurrentHashMap<>();
+
+  OwnedStreams(
+      WriteAheadLog wal,
+      StreamCatalog catalog,
+      CatalogWriter commands,
+      UploadPipeline uploads,
+      Function<StreamState, StreamLog> newLog) {
+    this.wal = wal;
+    this.catalog = catalog;
+    this.commands = commands;
+    this.uploads = uploads;
+    this.newLog = newLog;
+  }
+
+  @Nullable StreamLog get(StreamId id) {
+    return logs.get(id);
+  }
+
+  StreamLog getOrCreate(StreamState state) {
+    return logs.computeIfAbsent(state.id(), id -> newLog.apply(state));
+  }
+
+  List<StreamLog> all() {
+    return List.copyOf(logs.values());
+  }
+
+  /** Forgets what this engine knows of the stream. */
+  void forget(StreamLog log) {
+    logs.remove(log.id(), log);
+  }
+
+  /** The stream is deleted, or another's: what waits of it will never be committed. */
+  void drop(StreamId id, String reason) {
+    StreamLog gone = logs.remove(id);
+    if (gone != null) {
+      uploads.onDropped(gone, gone.onLost(reason));
+    }
+  }
+
+  /** P14: nothing of any stream is acknowledged, accepted or served any more. */
+  void loseAll(String reason) {
+    logs.values().forEach(log -> uploads.onDropped(log, log.onLost(reason)));
+  }
+
+  /** Claims, closes and the like of one stream run one after the other. */
+  <T> CompletableFuture<T> inTurn(StreamId id, Supplier<CompletableFuture<T>> step) {
+    CompletableFuture<T> mine = new CompletableFuture<>();
+    CompletableFuture<?> before = transitions.put(id, mine);
+    CompletableFuture<?> turn =
+        before == null ? Steps.done() : before.handle((result, failure) -> (Void) null);
+    turn.thenCompose(now -> step.get())
+        .whenComplete(
+            (result, failure) -> {
+              transitions.remove(id, mine);
+              Steps.pass(result, failure, mine);
+            });
+    return mine;
+  }
+
+  /** Completes when no claim, close or the like is under way that was so at the call. */
+  CompletableFuture<Void> whenSettled() {
+    List<CompletableFuture<Void>> underWay = new ArrayList<>();
+    transitions.values().forEach(each -> underWay.add(each.handle((done, failure) -> null)));
+    return Steps.allOf(underWay);
+  }
+
+  /** No more appends, those under way durable. */
+  static CompletableFuture<Void> quiet(StreamLog log) {
+    log.seal();
+    return log.whenQuiet();
+  }
+
+  /** P12: no more appends, those under way durable, all of it committed. */
+  CompletableFuture<Void> drain(StreamLog log) {
+    return quiet(log)
+        .thenCompose(quiet -> log.pendingBytes() == 0 ? Steps.done() : uploads.flush())
+        .thenAccept(
+            uploaded -> {
+              if (log.committedEndOffset() < log.highWatermark()) {
+                throw new StreamException.Corrupt(
+                    "stream %s is committed to %d of %d only: its batches cannot be read back"
+                        .formatted(log.id(), log.committedEndOffset(), log.highWatermark()),
+                    null);
+              }
+            });
+  }
+
+  CompletableFuture<Void> close(ClaimedStream stream) {
+    StreamLog log = stream.log();
+    return inTurn(
+        log.id(),
+        () -> {
+          if (!log.isOwner(stream) || logs.get(log.id()) != log) {
+            return Steps.done(); // claimed again, closed, or deleted since
+          }
+          return drain(log)
+              .thenCompose(drained -> commitCheckpoints(List.of(log)))
+              .thenCompose(committed -> closeInCatalog(log));
+        });
+  }
+
+  CompletableFuture<Void> closeInCatalog(StreamLog log) {
+    return commands
+        .submit(new Close(commands.commandId(), log.id(), wal.writer(), log.committedEndOffset()))
+        .thenAccept(
+            verdict -> {
+              logs.remove(log.id(), log);
+              if (verdict instanceof Verdict.Rejected rejected) {
+                LOG.warn("[stream={}] close is void: {}", log.id(), rejected.reason());
+              }
+            });
+  }
+
+  /** P22: what a stream is given up with is the state at its end. */
+  CompletableFuture<Void> commitCheckpoints(List<StreamLog> of) {
+    List<Checkpoint> newest = new ArrayList<>();
+    for (StreamLog log : of) {
+      Optional<StateAt> state = log.captureCheckpoint();
+      long known =
+          catalog.stream(log.id())
+              .flatMap(StreamState::checkpoint)
+              .map(Checkpoint::offset)
+              .orElse(-1L);
+      if (state.isPresent()
+          && state.get().offset() > known
+          && state.get().offset() <= log.committedEndOffset()) {
+        newest.add(new Checkpoint(log.id(), state.get().offset(), state.get().state()));
+      }
+    }
+    return newest.isEmpty() ? Steps.done() : uploads.commitCheckpoints(newest);
+  }
+}
