@@ -20,6 +20,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.BiConsumer;
 import org.apache.kafka.common.Node;
+import org.apache.kafka.common.errors.InvalidUpdateVersionException;
 import org.apache.kafka.common.network.ListenerName;
 import org.apache.kafka.raft.Batch;
 import org.apache.kafka.raft.LeaderAndEpoch;
@@ -485,7 +486,15 @@ public final class SharedLogRaftClient implements RaftClient<ApiMessageAndVersio
 
   @Override
   public void upgradeKRaftVersion(int epoch, KRaftVersion version, boolean validateOnly) {
-    throw new UnsupportedOperationException("there is no Raft quorum whose version could change");
+    // An ApiException: the controller takes any other for a fault of its own, and resigns.
+    if (version != kraftVersion()) {
+      throw new InvalidUpdateVersionException(
+          "kraft.version is "
+              + kraftVersion().featureLevel()
+              + " and cannot become "
+              + version.featureLevel()
+              + ": there is no Raft quorum here");
+    }
   }
 
   @Override

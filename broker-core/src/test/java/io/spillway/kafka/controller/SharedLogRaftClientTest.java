@@ -11,6 +11,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import org.apache.kafka.common.errors.InvalidUpdateVersionException;
 import org.apache.kafka.common.metadata.ConfigRecord;
 import org.apache.kafka.common.metadata.NoOpRecord;
 import org.apache.kafka.raft.BatchReader;
@@ -18,6 +19,7 @@ import org.apache.kafka.raft.LeaderAndEpoch;
 import org.apache.kafka.raft.RaftClient;
 import org.apache.kafka.raft.errors.NotLeaderException;
 import org.apache.kafka.server.common.ApiMessageAndVersion;
+import org.apache.kafka.server.common.KRaftVersion;
 import org.apache.kafka.snapshot.SnapshotReader;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -116,6 +118,15 @@ class SharedLogRaftClientTest {
   void anAppendOfAnotherEpochIsRefused() {
     assertThatThrownBy(() -> append(2, 1)).isInstanceOf(NotLeaderException.class);
     assertThatThrownBy(() -> append(0, 1)).isInstanceOf(NotLeaderException.class);
+  }
+
+  /** The controller resigns on anything but an ApiException. */
+  @Test
+  void theQuorumsVersionStaysWhatItIs() {
+    client.upgradeKRaftVersion(1, KRaftVersion.KRAFT_VERSION_1, false);
+    assertThatThrownBy(() -> client.upgradeKRaftVersion(1, KRaftVersion.KRAFT_VERSION_0, false))
+        .isInstanceOf(InvalidUpdateVersionException.class)
+        .hasMessageContaining("kraft.version is 1 and cannot become 0");
   }
 
   @Test
