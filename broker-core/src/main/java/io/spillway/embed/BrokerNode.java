@@ -261,7 +261,9 @@ final class BrokerNode {
     Set<ApiKeys> apis = EnumSet.of(ApiKeys.API_VERSIONS);
     handlers.forEach(handler -> apis.addAll(handler.apis()));
     ServedApis served = ServedApis.allVersionsOf(apis);
-    handlers.add(new ApiVersionsHandler(served, FeatureLevels.served(), control::metadata));
+    handlers.add(
+        new ApiVersionsHandler(
+            served, FeatureLevels.served(), config.node().nodeId(), control::metadata));
     bound.start(
         served,
         new RequestPipeline(

@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.kafka.common.errors.InvalidRequestException;
+import org.apache.kafka.common.errors.RebootstrapRequiredException;
 import org.apache.kafka.common.message.ApiVersionsRequestData;
 import org.apache.kafka.common.message.ApiVersionsResponseData;
 import org.apache.kafka.common.message.ApiVersionsResponseData.ApiVersion;
@@ -20,20 +21,26 @@ import org.apache.kafka.common.requests.ApiVersionsRequest;
 /** ApiVersions: what is served, and the feature levels of the cluster (KIP-35, KIP-584). */
 public final class ApiVersionsHandler implements ApiHandler {
 
+  private static final int ANY_NODE = -1;
+
   private final ServedApis served;
   private final Map<String, FeatureRange> supportedFeatures;
+  private final int nodeId;
   private final Supplier<ClusterMetadata> metadata;
 
   /**
    * @param served the ranges to tell clients, this API's own included
    * @param supportedFeatures levels this broker could run at, by feature name
+   * @param nodeId who this broker is
    */
   public ApiVersionsHandler(
       ServedApis served,
       Map<String, FeatureRange> supportedFeatures,
+      int nodeId,
       Supplier<ClusterMetadata> metadata) {
     this.served = served;
     this.supportedFeatures = Map.copyOf(supportedFeatures);
+    this.nodeId = nodeId;
     this.metadata = metadata;
   }
 
@@ -50,7 +57,32 @@ public final class ApiVersionsHandler implements ApiHandler {
       throw new InvalidRequestException(
           "client software name or version has characters that are not allowed");
     }
+    requireMeant(request);
     exchange.reply(response(version));
+  }
+
+  /**
+   * A client that knows whom it means says so (KIP-1242), and looks for its cluster anew when an
+   * address has passed to somebody else.
+   */
+  private void requireMeant(ApiVersionsRequestData request) {
+    String cluster = request.clusterId();
+    boolean namesNode = request.nodeId() != ANY_NODE;
+    if ((cluster != null) != namesNode) {
+      throw new InvalidRequestException("a cluster id and a node id come together or not at all");
+    }
+    String own = metadata.get().clusterId();
+    if (cluster != null && !(cluster.equals(own) && request.nodeId() == nodeId)) {
+      throw new RebootstrapRequiredException(
+          "this is node "
+              + nodeId
+              + " of cluster "
+              + own
+              + ", not node "
+              + request.nodeId()
+              + " of cluster "
+              + cluster);
+    }
   }
 
   /** Feature ranges that start at 0 are left out below version 4, which cannot express them. */

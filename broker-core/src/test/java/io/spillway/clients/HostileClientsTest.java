@@ -16,12 +16,14 @@ import org.apache.kafka.common.message.ApiVersionsResponseData;
 import org.apache.kafka.common.message.FetchRequestData;
 import org.apache.kafka.common.message.JoinGroupRequestData;
 import org.apache.kafka.common.message.MetadataRequestData;
+import org.apache.kafka.common.message.MetadataResponseData;
 import org.apache.kafka.common.message.RequestHeaderData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.protocol.MessageUtil;
 import org.apache.kafka.common.serialization.StringSerializer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -108,6 +110,39 @@ class HostileClientsTest {
       assertThat(Errors.forCode(data.errorCode())).isEqualTo(Errors.UNSUPPORTED_VERSION);
       assertThat(data.apiKeys().find(ApiKeys.API_VERSIONS.id)).isNotNull();
     }
+  }
+
+  /** KIP-1242: answers as Apache Kafka 4.4 gives them. */
+  @Test
+  void aClientThatMeansAnotherBrokerIsSentToLookForItsClusterAnew() throws Exception {
+    try (WireClient client = new WireClient(broker.bootstrapServers())) {
+      String cluster =
+          client
+              .call(
+                  ApiKeys.METADATA,
+                  12,
+                  new MetadataRequestData().setTopics(List.of()),
+                  MetadataResponseData.class)
+              .clusterId();
+      assertThat(apiVersions(client, null, -1)).isEqualTo(Errors.NONE);
+      assertThat(apiVersions(client, cluster, 1)).isEqualTo(Errors.NONE);
+      assertThat(apiVersions(client, cluster, 7)).isEqualTo(Errors.REBOOTSTRAP_REQUIRED);
+      assertThat(apiVersions(client, "other", 1)).isEqualTo(Errors.REBOOTSTRAP_REQUIRED);
+      assertThat(apiVersions(client, cluster, -1)).isEqualTo(Errors.INVALID_REQUEST);
+      assertThat(apiVersions(client, null, 1)).isEqualTo(Errors.INVALID_REQUEST);
+    }
+  }
+
+  private static Errors apiVersions(WireClient client, @Nullable String cluster, int node)
+      throws IOException {
+    ApiVersionsRequestData request =
+        new ApiVersionsRequestData()
+            .setClientSoftwareName("wire")
+            .setClientSoftwareVersion("1")
+            .setClusterId(cluster)
+            .setNodeId(node);
+    return Errors.forCode(
+        client.call(ApiKeys.API_VERSIONS, 5, request, ApiVersionsResponseData.class).errorCode());
   }
 
   @Test

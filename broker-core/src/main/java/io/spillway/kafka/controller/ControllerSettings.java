@@ -1,14 +1,18 @@
 package io.spillway.kafka.controller;
 
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.server.config.AbstractKafkaConfig;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the control plane needs to know.
  *
  * @param clusterId the cluster's id, as Kafka shows it
- * @param brokerProperties the broker's properties as configured, Kafka's names; what is missing has
- *     Kafka's default. Dynamic settings take precedence
+ * @param brokerProperties the broker's properties that differ from Kafka's defaults, Kafka's names.
+ *     Dynamic settings take precedence
  * @param sessionTimeoutMs how long a silent broker stays in the cluster
  * @param heartbeatIntervalMs how often this broker tells the controller that it lives
  */
@@ -40,13 +44,28 @@ public record ControllerSettings(
     return new ControllerSettings(
         clusterId,
         nodeId,
-        properties,
+        withoutDefaults(properties),
         number(properties, "broker.session.timeout.ms", 9_000, 1_000, Integer.MAX_VALUE),
         number(properties, "broker.heartbeat.interval.ms", 2_000, 10, Integer.MAX_VALUE),
         number(properties, "num.partitions", 1, 1, Integer.MAX_VALUE),
         (short) number(properties, "default.replication.factor", 1, 1, Short.MAX_VALUE),
         Optional.ofNullable(properties.get("broker.rack")),
         CHECKPOINT_EVERY_RECORDS);
+  }
+
+  /** A value that is Kafka's default as well is not shown to clients as one that somebody set. */
+  private static Map<String, String> withoutDefaults(Map<String, String> properties) {
+    Map<String, ConfigDef.ConfigKey> known = AbstractKafkaConfig.CONFIG_DEF.configKeys();
+    Map<String, String> set = new HashMap<>(properties);
+    set.entrySet()
+        .removeIf(property -> isDefault(known.get(property.getKey()), property.getValue()));
+    return set;
+  }
+
+  private static boolean isDefault(ConfigDef.@Nullable ConfigKey key, String value) {
+    return key != null
+        && key.hasDefault()
+        && value.equals(ConfigDef.convertToString(key.defaultValue, key.type));
   }
 
   private static int number(

@@ -128,10 +128,7 @@ final class ResourceConfigValidator implements ConfigurationValidator {
         notDynamic.add(config.getKey());
         continue;
       }
-      Object value = ConfigDef.parseType(key.name, config.getValue(), key.type);
-      if (key.validator != null) {
-        key.validator.ensureValid(key.name, value);
-      }
+      requireValid(key, config.getValue());
     }
     if (!notDynamic.isEmpty()) {
       throw new InvalidRequestException("Cannot update these configs dynamically: " + notDynamic);
@@ -145,6 +142,18 @@ final class ResourceConfigValidator implements ConfigurationValidator {
             "Cannot update these configs at default cluster level, broker id must be specified: "
                 + new TreeSet<>(perBroker));
       }
+    }
+  }
+
+  /** Kafka's brokers call such a value of theirs an invalid request, not an invalid setting. */
+  private static void requireValid(ConfigDef.ConfigKey key, String text) {
+    try {
+      Object value = ConfigDef.parseType(key.name, text, key.type);
+      if (key.validator != null) {
+        key.validator.ensureValid(key.name, value);
+      }
+    } catch (ConfigException e) {
+      throw new InvalidRequestException(e.getMessage(), e);
     }
   }
 

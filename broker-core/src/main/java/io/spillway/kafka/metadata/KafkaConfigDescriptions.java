@@ -88,6 +88,9 @@ final class KafkaConfigDescriptions implements ConfigDescriptions {
       }
       weaker.sort(BY_STRENGTH);
       chain.addAll(weaker);
+      if (chain.isEmpty()) { // no setting of a broker stands behind it
+        add(chain, key.name, defaultOf(key), ConfigSource.DEFAULT_CONFIG);
+      }
       entries.add(entry(key, chain, false));
     }
     return entries;
@@ -112,6 +115,10 @@ final class KafkaConfigDescriptions implements ConfigDescriptions {
         chain.addAll(broker.of(synonym));
       }
       chain.sort(BY_STRENGTH);
+      // As Kafka does: a value of another name may be in another unit.
+      while (!chain.isEmpty() && !chain.get(0).name().equals(key.name)) {
+        chain.remove(0);
+      }
       entries.add(entry(key, chain, !DynamicSettings.canChange(key.name)));
     }
     return entries;

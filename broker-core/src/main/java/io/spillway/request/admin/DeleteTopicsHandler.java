@@ -88,6 +88,8 @@ public final class DeleteTopicsHandler implements ApiHandler {
         Errors error = byName ? Errors.UNKNOWN_TOPIC_OR_PARTITION : Errors.UNKNOWN_TOPIC_ID;
         results.add(failure(state, error, error.message()));
       } else if (toDelete.putIfAbsent(topic.get().id(), topic.get()) != null) {
+        // Asked for by name and by id: it is not clear what is meant, and nothing is deleted.
+        toDelete.remove(topic.get().id());
         results.add(
             failure(
                 state,

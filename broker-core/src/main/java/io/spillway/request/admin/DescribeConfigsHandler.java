@@ -134,9 +134,7 @@ public final class DescribeConfigsHandler implements ApiHandler {
                     .setSource(sourceId(synonym.source())));
       }
     }
-    if (request.includeDocumentation()) {
-      config.setDocumentation(from.documentation());
-    }
+    config.setDocumentation(request.includeDocumentation() ? from.documentation() : null);
     return config;
   }
 

@@ -96,6 +96,10 @@ public final class DescribeTopicPartitionsHandler implements ApiHandler {
     if (request.cursor().partitionIndex() < 0) {
       throw new InvalidRequestException("cursor partition must not be negative");
     }
+    if (!request.topics().isEmpty() && !names.contains(request.cursor().topicName())) {
+      throw new InvalidRequestException(
+          "the cursor's topic " + request.cursor().topicName() + " is not among those asked for");
+    }
     return names.tailSet(request.cursor().topicName(), true);
   }
 

@@ -10,6 +10,7 @@ import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -108,10 +109,9 @@ public final class MetadataHandler implements ApiHandler {
     Map<String, CompletableFuture<Void>> creations = new HashMap<>();
     for (MetadataRequestTopic topic : request.topics()) {
       String name = topic.name();
-      // Internal topics are made by those who need them, with settings of their own.
       if (topic.topicId().equals(Uuid.ZERO_UUID)
           && isValid(name)
-          && !Topic.isInternal(name)
+          && !isReserved(name)
           && view.topic(name).isEmpty()) {
         creations.put(
             name,
@@ -120,6 +120,11 @@ public final class MetadataHandler implements ApiHandler {
       }
     }
     return creations;
+  }
+
+  /** Internal topics are made by those who need them, with settings of their own. */
+  private static boolean isReserved(String name) {
+    return Topic.isInternal(name) || name.equals(Topic.CLUSTER_METADATA_TOPIC_NAME);
   }
 
   private static boolean isValid(String name) {
@@ -188,11 +193,13 @@ public final class MetadataHandler implements ApiHandler {
         response.topics().add(topic(topic, alive).setTopicAuthorizedOperations(operations));
       }
     } else {
-      for (MetadataRequestTopic topic : request.topics()) {
-        response
-            .topics()
-            .add(
-                topic(view, topic, alive, creationErrors).setTopicAuthorizedOperations(operations));
+      Set<Object> answered = new HashSet<>();
+      for (MetadataRequestTopic asked : request.topics()) {
+        MetadataResponseTopic topic = topic(view, asked, alive, creationErrors);
+        // Once each, however often and by whatever it was asked for.
+        if (answered.add(topic.name() == null ? topic.topicId() : topic.name())) {
+          response.topics().add(topic.setTopicAuthorizedOperations(operations));
+        }
       }
     }
     return response;

@@ -17,10 +17,13 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry.ConfigSource;
+import org.apache.kafka.clients.admin.FeatureUpdate.UpgradeType;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.message.CreatePartitionsRequestData.CreatePartitionsTopic;
 import org.apache.kafka.common.message.CreateTopicsResponseData.CreatableTopicResult;
+import org.apache.kafka.common.message.UpdateFeaturesRequestData;
+import org.apache.kafka.common.message.UpdateFeaturesRequestData.FeatureUpdateKey;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.requests.ApiError;
@@ -41,6 +44,33 @@ class KafkaControlPlaneTest {
       assertThat(view.brokers().get(0).endpoints())
           .containsEntry("PLAINTEXT", TestCluster.ENDPOINT);
     }
+  }
+
+  @Test
+  void askingForTheQuorumsVersionDoesNotUnseatTheController() throws Exception {
+    try (TestCluster cluster = TestCluster.started(new MemorySharedLog())) {
+      assertThat(update(cluster, 1, UpgradeType.UPGRADE)).isEqualTo(Errors.NONE);
+      assertThat(update(cluster, 0, UpgradeType.UNSAFE_DOWNGRADE)).isNotEqualTo(Errors.NONE);
+      assertThat(cluster.create("t", 1, 1, Map.of()).errorCode()).isEqualTo(Errors.NONE.code());
+      assertThat(cluster.faults).isEmpty();
+    }
+  }
+
+  private static Errors update(TestCluster cluster, int level, UpgradeType type) throws Exception {
+    UpdateFeaturesRequestData request = new UpdateFeaturesRequestData().setTimeoutMs(8_000);
+    request
+        .featureUpdates()
+        .add(
+            new FeatureUpdateKey()
+                .setFeature("kraft.version")
+                .setMaxVersionLevel((short) level)
+                .setUpgradeType(type.code()));
+    return Errors.forCode(
+        cluster
+            .plane
+            .updateFeatures(TestCluster.context(ApiKeys.UPDATE_FEATURES), request)
+            .get(8, TimeUnit.SECONDS)
+            .errorCode());
   }
 
   @Test
@@ -143,7 +173,9 @@ class KafkaControlPlaneTest {
           .isEqualTo(Errors.UNKNOWN_TOPIC_OR_PARTITION);
       assertThat(set(cluster, defaults, "log.retention.ms", "777").error()).isEqualTo(Errors.NONE);
       assertThat(set(cluster, broker, "log.retention.ms", "soon").error())
-          .isEqualTo(Errors.INVALID_CONFIG);
+          .isEqualTo(Errors.INVALID_REQUEST);
+      assertThat(set(cluster, defaults, "message.max.bytes", "-5").error())
+          .isEqualTo(Errors.INVALID_REQUEST);
       assertThat(set(cluster, broker, "no.such.setting", "1"))
           .satisfies(e -> assertThat(e.message()).contains("no.such.setting"));
       assertThat(set(cluster, broker, "node.id", "7"))

@@ -64,7 +64,9 @@ class AdminHandlersTest {
   AdminHandlersTest() throws Exception {
     cluster =
         TestCluster.started(
-            new MemorySharedLog(), Map.of("log.retention.hours", "5", "node.id", "1"), 500);
+            new MemorySharedLog(),
+            Map.of("log.retention.hours", "5", "node.id", "1", "message.max.bytes", "1048588"),
+            500);
     metadata =
         new MetadataHandler(
             cluster.plane::metadata,
@@ -129,6 +131,17 @@ class AdminHandlersTest {
   }
 
   @Test
+  void aTopicAskedForTwiceIsAnsweredOnce() throws Exception {
+    MetadataRequestData request = named("a", "missing", "a", "missing");
+    List<MetadataRequestTopic> topics = new ArrayList<>(request.topics());
+    Uuid id = cluster.plane.metadata().topic("a").orElseThrow().id();
+    topics.add(new MetadataRequestTopic().setName(null).setTopicId(id));
+    assertThat(metadata(12, request.setTopics(topics)).topics())
+        .extracting(MetadataResponseTopic::name)
+        .containsExactly("a", "missing");
+  }
+
+  @Test
   void metadataByIdFromVersion12On() throws Exception {
     Uuid id = cluster.plane.metadata().topic("a").orElseThrow().id();
     Uuid unknown = Uuid.randomUuid();
@@ -162,7 +175,38 @@ class AdminHandlersTest {
         .isEqualTo(Errors.UNKNOWN_TOPIC_OR_PARTITION.code());
   }
 
+  @Test
+  void theNameOfTheMetadataLogIsNoTopicToCreate() throws Exception {
+    MetadataResponseData response =
+        metadata(12, named("__cluster_metadata").setAllowAutoTopicCreation(true));
+    assertThat(response.topics().find("__cluster_metadata").errorCode())
+        .isEqualTo(Errors.UNKNOWN_TOPIC_OR_PARTITION.code());
+    assertThat(cluster.plane.metadata().topic("__cluster_metadata")).isEmpty();
+  }
+
   // ---- DescribeTopicPartitions
+
+  @Test
+  void aCursorOfATopicThatIsNotAskedForIsRefused() {
+    DescribeTopicPartitionsHandler handler =
+        new DescribeTopicPartitionsHandler(cluster.plane::metadata, 2000);
+    DescribeTopicPartitionsRequestData request =
+        new DescribeTopicPartitionsRequestData()
+            .setTopics(List.of(new TopicRequest().setName("a")))
+            .setCursor(
+                new DescribeTopicPartitionsRequestData.Cursor()
+                    .setTopicName("b")
+                    .setPartitionIndex(1));
+    assertThatThrownBy(
+            () ->
+                FakeExchange.ask(
+                    handler,
+                    ApiKeys.DESCRIBE_TOPIC_PARTITIONS,
+                    0,
+                    request,
+                    DescribeTopicPartitionsResponseData.class))
+        .isInstanceOf(InvalidRequestException.class);
+  }
 
   @Test
   void partitionsComeInPages() throws Exception {
@@ -316,6 +360,28 @@ class AdminHandlersTest {
   }
 
   @Test
+  void aTopicAskedForByNameAndByIdIsNotDeleted() throws Exception {
+    createTopics(false, topic("twice", 1, 1));
+    Uuid id = cluster.plane.metadata().topic("twice").orElseThrow().id();
+    DeleteTopicState byName = new DeleteTopicState().setName("twice");
+    DeleteTopicState byId = new DeleteTopicState().setName(null).setTopicId(id);
+    for (List<DeleteTopicState> states :
+        List.of(List.of(byName, byId), List.of(byId, byName), List.of(byName, byId, byName))) {
+      DeleteTopicsResponseData response =
+          FakeExchange.ask(
+              new DeleteTopicsHandler(cluster.plane, true),
+              ApiKeys.DELETE_TOPICS,
+              6,
+              new DeleteTopicsRequestData().setTopics(states),
+              DeleteTopicsResponseData.class);
+      assertThat(response.responses())
+          .isNotEmpty()
+          .allMatch(result -> result.errorCode() == Errors.INVALID_REQUEST.code());
+      assertThat(cluster.plane.metadata().topic("twice")).isPresent();
+    }
+  }
+
+  @Test
   void partitionsGrowButNeverShrink() throws Exception {
     createTopics(false, topic("grow", 2, 3));
     CreatePartitionsRequestData request = new CreatePartitionsRequestData().setTimeoutMs(8_000);
@@ -378,6 +444,9 @@ class AdminHandlersTest {
     DescribeConfigsResult b = describe(ConfigResource.Type.TOPIC, "b");
     assertThat(config(b, "cleanup.policy").value()).isEqualTo("compact");
     assertThat(b.configs()).noneMatch(c -> c.name().startsWith("spillway.internal"));
+    // Every setting of a topic has a default, whether a broker's setting stands behind it or not.
+    assertThat(b.configs()).allMatch(c -> c.value() != null);
+    assertThat(config(b, "remote.storage.enable").value()).isEqualTo("false");
     assertThat(describe(ConfigResource.Type.TOPIC, "missing").errorCode())
         .isEqualTo(Errors.UNKNOWN_TOPIC_OR_PARTITION.code());
   }
@@ -388,6 +457,11 @@ class AdminHandlersTest {
     assertThat(config(broker, "node.id").value()).isEqualTo("1");
     assertThat(config(broker, "node.id").readOnly()).isTrue();
     assertThat(config(broker, "log.retention.ms").readOnly()).isFalse();
+    // Hours are no milliseconds: what is set under another name is shown under that name alone.
+    assertThat(config(broker, "log.retention.ms").value()).isNull();
+    assertThat(config(broker, "log.retention.hours").value()).isEqualTo("5");
+    assertThat(config(broker, "message.max.bytes").configSource())
+        .isEqualTo(ConfigSource.DEFAULT_CONFIG.id());
     assertThat(config(broker, "ssl.key.password").isSensitive()).isTrue();
     assertThat(describe(ConfigResource.Type.BROKER, "7").errorCode())
         .isEqualTo(Errors.INVALID_REQUEST.code());
