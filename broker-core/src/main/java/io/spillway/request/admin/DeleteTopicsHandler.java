@@ -92,7 +92,7 @@ public final class DeleteTopicsHandler implements ApiHandler {
         toDelete.remove(topic.get().id());
         results.add(
             failure(
-                state,
+                new DeleteTopicState().setName(topic.get().name()).setTopicId(topic.get().id()),
                 Errors.INVALID_REQUEST,
                 "The provided topic name maps to an ID that was already supplied."));
       }

@@ -99,12 +99,13 @@ public final class DescribeConfigsHandler implements ApiHandler {
   private List<DescribeConfigsResourceResult> configs(
       DescribeConfigsResource resource, DescribeConfigsRequestData request) {
     List<String> keys = resource.configurationKeys();
-    Set<String> wanted = keys == null ? Set.of() : new HashSet<>(keys);
+    boolean all = keys == null || keys.isEmpty();
+    Set<String> wanted = all ? Set.of() : new HashSet<>(keys);
     List<DescribeConfigsResourceResult> configs = new ArrayList<>();
     ConfigResource.Type type = ConfigResource.Type.forId(resource.resourceType());
     for (Description description :
         descriptions.describe(new ConfigResource(type, resource.resourceName()))) {
-      if (keys == null || wanted.contains(description.name())) {
+      if (all || wanted.contains(description.name())) {
         configs.add(config(description, request));
       }
     }

@@ -49,6 +49,7 @@ import org.apache.kafka.common.message.MetadataResponseData.MetadataResponseTopi
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.requests.DescribeConfigsResponse.ConfigSource;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -376,7 +377,8 @@ class AdminHandlersTest {
               DeleteTopicsResponseData.class);
       assertThat(response.responses())
           .isNotEmpty()
-          .allMatch(result -> result.errorCode() == Errors.INVALID_REQUEST.code());
+          .allMatch(result -> result.errorCode() == Errors.INVALID_REQUEST.code())
+          .allMatch(result -> "twice".equals(result.name()));
       assertThat(cluster.plane.metadata().topic("twice")).isPresent();
     }
   }
@@ -405,6 +407,11 @@ class AdminHandlersTest {
   // ---- settings
 
   private DescribeConfigsResult describe(ConfigResource.Type type, String name) throws Exception {
+    return describe(type, name, null);
+  }
+
+  private DescribeConfigsResult describe(
+      ConfigResource.Type type, String name, @Nullable List<String> keys) throws Exception {
     return FakeExchange.ask(
             new DescribeConfigsHandler(cluster.plane::metadata, cluster.plane.configDescriptions()),
             ApiKeys.DESCRIBE_CONFIGS,
@@ -417,7 +424,7 @@ class AdminHandlersTest {
                         new DescribeConfigsResource()
                             .setResourceType(type.id())
                             .setResourceName(name)
-                            .setConfigurationKeys(null))),
+                            .setConfigurationKeys(keys))),
             DescribeConfigsResponseData.class)
         .results()
         .get(0);
@@ -444,6 +451,10 @@ class AdminHandlersTest {
     DescribeConfigsResult b = describe(ConfigResource.Type.TOPIC, "b");
     assertThat(config(b, "cleanup.policy").value()).isEqualTo("compact");
     assertThat(b.configs()).noneMatch(c -> c.name().startsWith("spillway.internal"));
+    assertThat(describe(ConfigResource.Type.TOPIC, "b", List.of()).configs())
+        .isEqualTo(b.configs());
+    assertThat(describe(ConfigResource.Type.TOPIC, "b", List.of("cleanup.policy")).configs())
+        .containsExactly(config(b, "cleanup.policy"));
     // Every setting of a topic has a default, whether a broker's setting stands behind it or not.
     assertThat(b.configs()).allMatch(c -> c.value() != null);
     assertThat(config(b, "remote.storage.enable").value()).isEqualTo("false");
