@@ -1,10 +1,13 @@
 package io.spillway.main;
 
+import io.spillway.config.StartRefusedException;
+import io.spillway.object.ObjectStores;
 import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemThreads;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.ToIntFunction;
@@ -47,6 +50,12 @@ final class Commands {
             "",
             "Environment of the launcher: JAVA_HOME, SPILLWAY_HEAP (512m), SPILLWAY_JAVA_OPTS,",
             "SPILLWAY_BUILD=never, SPILLWAY_CDS=off.");
+    root.version(version());
+    root.addOption(
+        OptionSpec.builder("-V", "--version")
+            .versionHelp(true)
+            .description("Shows the versions of this program and of the JVM.")
+            .build());
     root.addSubcommand("serve", serve());
     root.addSubcommand("inspect", InspectCommands.inspect(out));
     root.addSubcommand("wal", WalCommands.wal(out));
@@ -88,20 +97,23 @@ final class Commands {
   }
 
   private static CommandSpec version(PrintStream out) {
-    String version = Commands.class.getPackage().getImplementationVersion();
     CommandSpec spec =
         command(
             "version",
             result -> {
-              out.println(
-                  "spillway "
-                      + (version == null ? "(not from a jar)" : version)
-                      + ", Java "
-                      + Runtime.version());
+              out.println(version());
               return ExitCode.OK;
             });
     spec.usageMessage().description("Shows the version of this program and of the JVM.");
     return spec;
+  }
+
+  private static String version() {
+    String version = Commands.class.getPackage().getImplementationVersion();
+    return "spillway "
+        + (version == null ? "(not from a jar)" : version)
+        + ", Java "
+        + Runtime.version();
   }
 
   static int usage(ParseResult result) {
@@ -119,6 +131,18 @@ final class Commands {
     spec.addOption(
         OptionSpec.builder("-h", "--help").usageHelp(true).description("Shows this help.").build());
     return spec;
+  }
+
+  /** Whether the argument names an object store, and not a file or a directory. */
+  static boolean isStore(String argument) {
+    return argument.startsWith("file:") || argument.startsWith("s3:");
+  }
+
+  /** For a store that is only read: opening a directory would make it. */
+  static void requireThere(String storeUrl) {
+    if (storeUrl.startsWith("file:") && !Files.isDirectory(ObjectStores.directory(storeUrl))) {
+      throw new StartRefusedException("no object store in " + ObjectStores.directory(storeUrl));
+    }
   }
 
   /** For a command that does its work and ends: what fails on a thread of its own is a defect. */

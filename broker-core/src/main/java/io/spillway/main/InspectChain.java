@@ -20,13 +20,9 @@ final class InspectChain {
 
   private InspectChain() {}
 
-  /** Whether the argument names a bucket and not a directory with a log. */
-  static boolean isStore(String argument) {
-    return argument.startsWith("file:") || argument.startsWith("s3:");
-  }
-
   /** Shows one log, or without an id which ones there are. */
   static int run(String url, Optional<UUID> walId, boolean frames, PrintStream out) {
+    Commands.requireThere(url);
     try (SystemThreads threads = Commands.threads("inspect");
         ObjectStore store = ObjectStores.open(url, threads)) {
       return walId.isPresent() ? show(store, walId.get(), frames, out) : list(store, url, out);

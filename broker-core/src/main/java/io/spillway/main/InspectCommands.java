@@ -4,6 +4,7 @@ import io.spillway.catalog.CatalogInspector;
 import io.spillway.config.StartRefusedException;
 import io.spillway.format.v1.ObjectInspector;
 import io.spillway.object.ObjectStore;
+import io.spillway.object.ObjectStoreException;
 import io.spillway.object.ObjectStores;
 import io.spillway.partition.KafkaBatchVerifier;
 import io.spillway.runtime.AmbientRuntime;
@@ -29,6 +30,8 @@ import picocli.CommandLine.ParseResult;
 final class InspectCommands {
 
   private static final String CATALOG = "catalog";
+  private static final String KEY = "--key";
+  private static final String KEY_LABEL = "KEY";
 
   private InspectCommands() {}
 
@@ -63,16 +66,10 @@ final class InspectCommands {
             .description("Which log of the bucket; without it they are listed.")
             .build());
     wal.addPositional(
-        PositionalParamSpec.builder()
-            .index("0")
-            .arity("1")
-            .required(true)
-            .paramLabel("DIR|URL")
-            .type(String.class)
-            .description(
-                "Directory of the log: wal under data.dir by default. Or a bucket as in"
-                    + " object.store.url, for wal.url=object:.")
-            .build());
+        where(
+            "DIR|URL",
+            "Directory of the log: wal under data.dir by default. Or a bucket as in"
+                + " object.store.url, for wal.url=object:."));
     return wal;
   }
 
@@ -81,7 +78,17 @@ final class InspectCommands {
     object
         .usageMessage()
         .description("Shows the streams and blocks of a data object, and checks every block.");
-    object.addPositional(path("FILE", "A data object: a file under data of the object store."));
+    object.addOption(
+        OptionSpec.builder(KEY)
+            .type(String.class)
+            .paramLabel(KEY_LABEL)
+            .description("Key of the object in the store, as in data/d6/...")
+            .build());
+    object.addPositional(
+        where(
+            "FILE|URL",
+            "A data object: a file under data of the object store. Or a store as in"
+                + " object.store.url, with --key."));
     return object;
   }
 
@@ -91,26 +98,30 @@ final class InspectCommands {
         .usageMessage()
         .description("Shows the catalog's records, each command's verdict, and what is in force.");
     catalog.addPositional(
-        path("DIR", "Directory of the object store: store under data.dir by default."));
+        where(
+            "DIR|URL",
+            "Directory of the object store: store under data.dir by default. Or a store as in"
+                + " object.store.url."));
     return catalog;
   }
 
-  private static PositionalParamSpec path(String label, String description) {
+  private static PositionalParamSpec where(String label, String description) {
     return PositionalParamSpec.builder()
         .index("0")
         .arity("1")
         .required(true)
         .paramLabel(label)
-        .type(Path.class)
+        .type(String.class)
         .description(description)
         .build();
   }
 
-  private static Path existing(ParseResult result) {
-    return existing(result.matchedPositionalValue(0, Path.of("")));
+  private static String where(ParseResult result) {
+    return result.matchedPositionalValue(0, "");
   }
 
-  private static Path existing(Path path) {
+  private static Path existing(String file) {
+    Path path = Path.of(file);
     if (!Files.exists(path)) {
       throw new StartRefusedException("no such file or directory: " + path);
     }
@@ -119,15 +130,14 @@ final class InspectCommands {
 
   private static int inspectWal(ParseResult result, PrintStream out) {
     boolean frames = result.hasMatchedOption("--frames");
-    String where = result.matchedPositionalValue(0, "");
-    if (InspectChain.isStore(where)) {
+    String where = where(result);
+    if (Commands.isStore(where)) {
       Optional<UUID> walId =
           Optional.ofNullable(result.<@Nullable UUID>matchedOptionValue("--wal-id", null));
       return InspectChain.run(where, walId, frames, out);
     }
     WalInspector.Summary summary =
-        WalInspector.inspect(
-            existing(Path.of(where)), new KafkaBatchVerifier(), new Printer(out, frames));
+        WalInspector.inspect(existing(where), new KafkaBatchVerifier(), new Printer(out, frames));
     WriterIncarnation writer = summary.writer().orElse(null);
     out.println(
         writer == null
@@ -148,27 +158,57 @@ final class InspectCommands {
   }
 
   private static int inspectObject(ParseResult result, PrintStream out) {
-    Path file = existing(result);
+    String where = where(result);
+    String key = result.<@Nullable String>matchedOptionValue(KEY, null);
+    if (Commands.isStore(where) != (key != null)) {
+      throw new StartRefusedException(
+          "give a file, or a store's URL and " + KEY + " " + KEY_LABEL + " of an object in it");
+    }
     try {
-      return ObjectInspector.inspect(file, out::println) ? ExitCode.OK : ExitCode.REFUSED;
+      boolean intact =
+          key == null
+              ? ObjectInspector.inspect(existing(where), out::println)
+              : inStore(where, store -> ObjectInspector.inspect(store, key, out::println));
+      return intact ? ExitCode.OK : ExitCode.REFUSED;
     } catch (IOException e) {
-      throw new StartRefusedException("cannot read " + file + ": " + e, e);
+      throw new StartRefusedException("cannot read " + where + ": " + e, e);
+    } catch (ObjectStoreException.NotFound e) {
+      throw new StartRefusedException(e.getMessage() + " in " + where, e);
     }
   }
 
   private static int inspectCatalog(ParseResult result, PrintStream out) {
-    Path directory = existing(result);
-    if (!Files.isDirectory(directory.resolve(CATALOG))) {
-      throw new StartRefusedException(
-          "no object store with a catalog in "
-              + directory
-              + ": give the directory of"
-              + " object.store.url, store under data.dir by default");
-    }
-    try (SystemThreads threads = Commands.threads("inspect");
-        ObjectStore store = ObjectStores.open("file:" + directory.toAbsolutePath(), threads)) {
-      boolean intact = CatalogInspector.inspect(store, CATALOG, out::println);
+    String where = where(result);
+    String url = Commands.isStore(where) ? where : "file:" + existing(where).toAbsolutePath();
+    try {
+      boolean intact =
+          inStore(
+              url,
+              store -> {
+                if (store.list(CATALOG + "/", "", 1).join().isEmpty()) {
+                  throw new StartRefusedException(
+                      "no object store with a catalog in "
+                          + where
+                          + ": give the directory or the URL of object.store.url, store under"
+                          + " data.dir by default");
+                }
+                return CatalogInspector.inspect(store, CATALOG, out::println);
+              });
       return intact ? ExitCode.OK : ExitCode.REFUSED;
+    } catch (IOException e) {
+      throw new StartRefusedException("cannot read " + where + ": " + e, e);
+    }
+  }
+
+  private interface Look {
+    boolean at(ObjectStore store) throws IOException;
+  }
+
+  private static boolean inStore(String url, Look look) throws IOException {
+    Commands.requireThere(url);
+    try (SystemThreads threads = Commands.threads("inspect");
+        ObjectStore store = ObjectStores.open(url, threads)) {
+      return look.at(store);
     }
   }
 

@@ -23,7 +23,6 @@ import io.spillway.runtime.SystemRandom;
 import io.spillway.runtime.SystemThreads;
 import io.spillway.runtime.Threads;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -56,8 +55,8 @@ final class MaintainCommands {
     check
         .usageMessage()
         .description(
-            "Compares the catalog with what is in the object store and in the write-ahead log:",
-            "what is missing, damaged, left over, and what it costs. Changes nothing; the broker",
+            "Compares the catalog with the object store and the write-ahead log.",
+            "Says what is missing, damaged, left over, and what it costs. Changes nothing; the broker",
             "may run. Takes the broker's settings. Exit code 2 when something is missing or",
             "damaged.");
     Commands.addServeOptions(check);
@@ -74,9 +73,9 @@ final class MaintainCommands {
     backup
         .usageMessage()
         .description(
-            "Copies the broker's object store, as it is at one moment, to another place; what is",
-            "there from an earlier backup is not copied again. The broker may run; what only its",
-            "write-ahead log holds is not part of it. Takes the broker's settings.");
+            "Copies the broker's object store, as it is at one moment, to another place.",
+            "What is there from an earlier backup is not copied again. The broker may run; what",
+            "only its write-ahead log holds is not part of it. Takes the broker's settings.");
     Commands.addServeOptions(backup);
     backup.addOption(url(TO, "Where to: file:DIR or s3://BUCKET/PREFIX?..."));
     return backup;
@@ -87,8 +86,9 @@ final class MaintainCommands {
     restore
         .usageMessage()
         .description(
-            "Makes a new cluster's object store of a backup, in the place that the settings name,",
-            "which has to be empty. Takes the settings of the broker that will serve it.");
+            "Makes a new cluster's object store of a backup.",
+            "The place that the settings name has to be empty. Takes the settings of the broker",
+            "that will serve it.");
     Commands.addServeOptions(restore);
     restore.addOption(url(FROM, "A backup: file:DIR or s3://BUCKET/PREFIX?..."));
     return restore;
@@ -161,6 +161,7 @@ final class MaintainCommands {
   private static int restore(ParseResult result, PrintStream out) {
     BrokerConfig config = config(result);
     String from = result.matchedOptionValue(FROM, "");
+    Commands.requireThere(from);
     return with(
         (threads, scheduler, random) -> {
           try (ObjectStore backup = open(from, config, threads, random);
@@ -178,16 +179,10 @@ final class MaintainCommands {
         });
   }
 
-  /** A store that a broker has made: opening a directory would make it. */
+  /** A store that a broker has made. */
   private static ObjectStore existing(
       ObjectStoreConfig config, Threads threads, RandomSource random) {
-    config
-        .directory()
-        .filter(directory -> !Files.isDirectory(directory))
-        .ifPresent(
-            directory -> {
-              throw new StartRefusedException("no object store in " + directory);
-            });
+    Commands.requireThere(config.url());
     return open(config.url(), config.credentials(), config, threads, random);
   }
 

@@ -11,8 +11,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Stream;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -42,6 +46,9 @@ class CommandsTest {
   void showsVersions() {
     assertThat(run("version")).isZero();
     assertThat(out()).startsWith("spillway ").contains("Java " + Runtime.version());
+    String version = out();
+    assertThat(run("--version")).isZero();
+    assertThat(out()).isEqualTo(version);
   }
 
   @Test
@@ -54,6 +61,9 @@ class CommandsTest {
     assertThat(out()).contains("segment ", "block 0 ", "node 1  incarnation 1", "ends at ");
     assertThat(run("inspect", "catalog", dir.resolve("store").toString())).isZero();
     assertThat(out()).contains("record 0", "OpenWal", "state at record");
+    String byPath = out();
+    assertThat(run("inspect", "catalog", "file:" + dir.resolve("store"))).isZero();
+    assertThat(out()).isEqualTo(byPath);
 
     try (Stream<Path> segments = Files.list(dir.resolve("wal"))) {
       Path segment =
@@ -73,6 +83,54 @@ class CommandsTest {
     }
     assertThat(run("inspect", "catalog", dir.toString())).isEqualTo(ExitCode.REFUSED);
     assertThat(err()).contains("no object store with a catalog in " + dir);
+    // Nor is it made by being looked for.
+    Path nowhere = dir.resolve("nowhere");
+    String url = "file:" + nowhere;
+    for (List<String> command :
+        List.of(
+            List.of("inspect", "wal", url),
+            List.of("inspect", "object", url, "--key", "data/00/x"),
+            List.of("inspect", "catalog", url),
+            List.of("restore", "--from", url, "--set", "data.dir=" + dir.resolve("new")))) {
+      assertThat(run(command.toArray(String[]::new))).isEqualTo(ExitCode.REFUSED);
+      assertThat(err()).isEqualTo("spillway: no object store in " + nowhere + "\n");
+      assertThat(nowhere).doesNotExist();
+    }
+  }
+
+  @Test
+  void showsAnObjectByItsFileAndByItsKey() throws Exception {
+    try (Broker broker = Broker.builder().dataDirectory(dir).port(0).start();
+        KafkaProducer<String, String> producer =
+            new KafkaProducer<>(
+                Map.of("bootstrap.servers", broker.bootstrapServers()),
+                new StringSerializer(),
+                new StringSerializer())) {
+      producer.send(new ProducerRecord<>("t", "v")).get();
+    }
+    Path store = dir.resolve("store");
+    Path object;
+    try (Stream<Path> files = Files.walk(store.resolve("data"))) {
+      object = files.filter(Files::isRegularFile).findFirst().orElseThrow();
+    }
+    assertThat(run("inspect", "object", object.toString())).as(err()).isZero();
+    String byFile = out();
+    assertThat(byFile).contains("stream ", "[0, 1)", "intact");
+    String url = "file:" + store;
+    String key = store.relativize(object).toString();
+    assertThat(run("inspect", "object", url, "--key", key)).as(err()).isZero();
+    assertThat(out()).isEqualTo(byFile);
+
+    byte[] bytes = Files.readAllBytes(object);
+    bytes[20]++;
+    Files.write(object, bytes);
+    assertThat(run("inspect", "object", url, "--key", key)).isEqualTo(ExitCode.REFUSED);
+    assertThat(out()).contains("1 blocks DAMAGED");
+
+    assertThat(run("inspect", "object", url, "--key", "data/00/none")).isEqualTo(ExitCode.REFUSED);
+    assertThat(err()).isEqualTo("spillway: no object data/00/none in " + url + "\n");
+    assertThat(run("inspect", "object", url)).isEqualTo(ExitCode.REFUSED);
+    assertThat(err()).contains("--key KEY").containsOnlyOnce("\n");
   }
 
   @Test

@@ -142,7 +142,8 @@ class MaintainTest {
     }
     assertThat(restore(restored, "file:" + dir.resolve("backup"))).isEqualTo(ExitCode.REFUSED);
     assertThat(err()).contains("give one that is empty");
-    assertThat(restore(dir.resolve("x"), "file:" + dir.resolve("none"))).isEqualTo(2);
+    Path empty = Files.createDirectory(dir.resolve("empty"));
+    assertThat(restore(dir.resolve("x"), "file:" + empty)).isEqualTo(2);
     assertThat(err()).contains("no whole backup");
   }
 
