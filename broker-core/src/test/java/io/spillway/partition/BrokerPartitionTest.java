@@ -67,7 +67,7 @@ class BrokerPartitionTest {
   }
 
   @Test
-  void aRepeatIsAcknowledgedOnlyWhenWhatItRepeatsIsDurable() {
+  void aRepeatIsAcknowledgedOnlyWhenWhatItRepeatsIsDurable_P31() {
     Answer original = partitions.append(idempotent(9, 0, 0, "a"));
     Answer repeat = partitions.append(idempotent(9, 0, 0, "a"));
     assertThat(repeat.told).isEmpty();
@@ -214,7 +214,7 @@ class BrokerPartitionTest {
   }
 
   @Test
-  void internalAppendsCopyAndThrowOnlyBeforeAnOffsetIsAssigned() {
+  void internalAppendsCopyAndThrowOnlyBeforeAnOffsetIsAssigned_P32() {
     ByteBuffer batch = plain("a");
     partitions.partition().appendInternal(batch);
     for (int i = 0; i < batch.limit(); i++) {

@@ -17,7 +17,7 @@ class PartitionConcurrencyTest {
   private static final int BATCHES = 500;
 
   @Test
-  void offsetsAreContiguousAndEachProducersOrderIsKeptWhileBatchesBecomeDurable()
+  void offsetsAreContiguousAndEachProducersOrderIsKeptWhileBatchesBecomeDurable_P29()
       throws InterruptedException {
     Partitions partitions = Partitions.open();
     List<List<Answer>> answers = new ArrayList<>();

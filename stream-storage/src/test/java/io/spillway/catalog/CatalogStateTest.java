@@ -97,7 +97,7 @@ class CatalogStateTest {
   }
 
   @Test
-  void aClaimIsNewerByEpochOrByIncarnationOfTheSameNode() {
+  void aClaimIsNewerByEpochOrByIncarnationOfTheSameNode_P1_P9() {
     applied(say.open(A1));
     applied(say.open(B1));
     applied(say.claim(S1, 3, A1));
@@ -119,7 +119,7 @@ class CatalogStateTest {
   }
 
   @Test
-  void anotherNodeWaitsUntilTheWriterCloses() {
+  void anotherNodeWaitsUntilTheWriterCloses_P10_P11() {
     twoNodes();
     assertThat(apply(say.claim(S1, 2, B1))).isEqualTo(new MustDrain(position, A1));
     assertThat(stream(S1).phase()).isEqualTo(Phase.CLOSING);

@@ -33,7 +33,7 @@ class StoreProbeTest {
   }
 
   @Test
-  void refusesAStoreThatIgnoresTheCondition() {
+  void refusesAStoreThatIgnoresTheCondition_G9() {
     assertRefused(
         new Liar() {
           @Override

@@ -66,14 +66,14 @@ class SharedLogRaftClientTest {
   }
 
   @Test
-  void anEpochRecordAtTheNextNumberWins() {
+  void anEpochRecordAtTheNextNumberWins_P37() {
     assertThat(client.leaderAndEpoch()).isEqualTo(new LeaderAndEpoch(OptionalInt.of(1), 1));
     assertThat(log.records()).hasSize(1);
     assertThat(listener.events).containsExactly("leader none epoch 0", "leader 1 epoch 1");
   }
 
   @Test
-  void appendsThatWaitShareOneObject() {
+  void appendsThatWaitShareOneObject_P4() {
     log.hold();
     for (int i = 0; i < 10; i++) {
       append(1, 2);
@@ -160,7 +160,7 @@ class SharedLogRaftClientTest {
   }
 
   @Test
-  void aRestartHandsOverEverythingAtOnceBeforeItLeads() {
+  void aRestartHandsOverEverythingAtOnceBeforeItLeads_P38() {
     for (int i = 0; i < 5; i++) {
       append(1, 2);
       client.schedulePreparedAppend();

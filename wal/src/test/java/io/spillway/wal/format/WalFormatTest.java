@@ -27,7 +27,7 @@ class WalFormatTest {
   private static final int PAGE = 4096;
 
   @Test
-  void writesTheGoldenBytes() throws IOException {
+  void writesTheGoldenBytes_P26() throws IOException {
     assertThat(written()).isEqualTo(golden());
   }
 

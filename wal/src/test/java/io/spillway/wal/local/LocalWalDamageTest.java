@@ -67,7 +67,7 @@ class LocalWalDamageTest {
   }
 
   @Test
-  void damageBelowDurableDataIsRefusedWithFileAndPosition() {
+  void damageBelowDurableDataIsRefusedWithFileAndPosition_P27_G9() {
     List<DurableFrame> frames = appendAll(recovered(), 20);
     crash();
     long position = frames.get(9).position();
