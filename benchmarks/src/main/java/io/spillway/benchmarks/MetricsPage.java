@@ -9,16 +9,30 @@ import java.net.http.HttpResponse;
 /** Reads single values from a broker's metrics page. */
 final class MetricsPage {
 
+  private static final HttpClient CLIENT = HttpClient.newHttpClient();
+
   private MetricsPage() {}
 
   /** Sum of all lines of the metric. */
   static double value(int port, String metric) throws IOException, InterruptedException {
+    return value(read(port), metric);
+  }
+
+  /** The page as it is now. */
+  static String read(int port) throws IOException, InterruptedException {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics")).build();
-    String page =
-        HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString()).body();
+    return CLIENT.send(request, HttpResponse.BodyHandlers.ofString()).body();
+  }
+
+  /**
+   * Sum of all lines of a page that begin so.
+   *
+   * @param beginning a metric's name, perhaps with its first labels
+   */
+  static double value(String page, String beginning) {
     return page.lines()
-        .filter(line -> line.startsWith(metric))
+        .filter(line -> line.startsWith(beginning))
         .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
         .sum();
   }

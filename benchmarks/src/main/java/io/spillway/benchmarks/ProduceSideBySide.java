@@ -1,23 +1,15 @@
 package io.spillway.benchmarks;
 
 import io.spillway.runtime.AmbientRuntime;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Broker CPU seconds per GiB produced, Spillway beside Apache Kafka in the same run: 1 KiB records
@@ -31,7 +23,6 @@ import org.jspecify.annotations.Nullable;
 public final class ProduceSideBySide {
 
   private static final int PARTITIONS = 16;
-  private static final int RECORD_BYTES = 1024;
   private static final int WARM_UP_MIB = 512;
   private static final long SETTLE_MS = 3_000;
 
@@ -64,7 +55,7 @@ public final class ProduceSideBySide {
 
   private static double[] measure(String system, Path root, int mib) throws Exception {
     Path directory = Files.createTempDirectory(root.resolve("benchmarks/target"), system);
-    int port = freePort();
+    int port = SystemUnderTest.freePort();
     try (SystemUnderTest broker =
         system.equals("kafka")
             ? SystemUnderTest.kafka(root, directory, port)
@@ -75,66 +66,17 @@ public final class ProduceSideBySide {
       // An idempotent producer that meets a partition without a leader, as Kafka's are for a moment
       // after their creation, can jam for good.
       Thread.sleep(SETTLE_MS);
-      produce(broker, WARM_UP_MIB);
+      RandomRecords.produce(broker.bootstrapServers(), "bench", PARTITIONS, WARM_UP_MIB);
       broker.awaitSettled();
       double cpuBefore = broker.cpuSeconds();
       long start = System.nanoTime();
-      produce(broker, mib);
+      RandomRecords.produce(broker.bootstrapServers(), "bench", PARTITIONS, mib);
       double seconds = (System.nanoTime() - start) / 1e9;
       broker.awaitSettled();
       double cpu = broker.cpuSeconds() - cpuBefore;
       return new double[] {
         cpu * 1024 / mib, mib / seconds, broker.residentBytes() / (1024.0 * 1024.0)
       };
-    }
-  }
-
-  private static void produce(SystemUnderTest broker, int mib) {
-    Map<String, Object> settings =
-        Map.of(
-            "bootstrap.servers",
-            broker.bootstrapServers(),
-            "acks",
-            "all",
-            "batch.size",
-            16 * 1024,
-            "linger.ms",
-            5,
-            "buffer.memory",
-            64L << 20);
-    byte[][] values = randomValues();
-    AtomicReference<@Nullable Exception> failure = new AtomicReference<>();
-    try (KafkaProducer<byte[], byte[]> producer =
-        new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
-      int count = mib * (1024 * 1024 / RECORD_BYTES);
-      for (int i = 0; i < count; i++) {
-        producer.send(
-            new ProducerRecord<>("bench", i % PARTITIONS, null, values[i % values.length]),
-            (metadata, e) -> {
-              if (e != null) {
-                failure.set(e);
-              }
-            });
-      }
-    }
-    Exception e = failure.get();
-    if (e != null) {
-      throw new IllegalStateException("a record was not acknowledged", e);
-    }
-  }
-
-  private static byte[][] randomValues() {
-    Random random = new Random(42);
-    byte[][] values = new byte[256][RECORD_BYTES];
-    for (byte[] value : values) {
-      random.nextBytes(value);
-    }
-    return values;
-  }
-
-  private static int freePort() throws Exception {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
     }
   }
 
@@ -146,16 +88,9 @@ public final class ProduceSideBySide {
         (system, rows) ->
             System.out.printf(
                 "| %s | %s | %s | %s |%n",
-                system, spread(rows, 0, "%.2f"), spread(rows, 1, "%.0f"), spread(rows, 2, "%.0f")));
-  }
-
-  private static String spread(List<double[]> rows, int column, String format) {
-    double[] sorted = rows.stream().mapToDouble(row -> row[column]).toArray();
-    Arrays.sort(sorted);
-    return String.format(
-        format + " (" + format + "-" + format + ")",
-        sorted[sorted.length / 2],
-        sorted[0],
-        sorted[sorted.length - 1]);
+                system,
+                Spread.of(rows, 0, "%.2f"),
+                Spread.of(rows, 1, "%.0f"),
+                Spread.of(rows, 2, "%.0f")));
   }
 }

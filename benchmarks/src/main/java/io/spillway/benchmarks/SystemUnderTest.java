@@ -4,14 +4,13 @@ import io.spillway.runtime.AmbientRuntime;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
 /** A broker as a process of its own: started fresh, measured from /proc, stopped. */
 @AmbientRuntime
@@ -38,8 +37,31 @@ abstract class SystemUnderTest implements AutoCloseable {
   /** Returns when everything produced so far has reached its final place. */
   abstract void awaitSettled() throws IOException, InterruptedException;
 
-  /** Apache Kafka, as its defaults have it: no fsync. */
+  /**
+   * What to wait after topics were made: an idempotent producer that meets a partition without a
+   * leader, as Kafka's are for a moment, can jam for good.
+   */
+  static final long SETTLE_MS = 3_000;
+
+  /** The systems that are measured side by side. */
+  static final List<String> SYSTEMS = List.of("spillway", "kafka");
+
+  /** One of {@link #SYSTEMS}, fresh, on a free port and the cores of the pinning. */
+  static SystemUnderTest start(String system, Path root, Path directory, Pinning pinning)
+      throws Exception {
+    int port = freePort();
+    return system.equals("kafka")
+        ? kafka(root, directory, port, pinning)
+        : spillway(root, directory, port, pinning);
+  }
+
   static SystemUnderTest kafka(Path root, Path directory, int port) throws Exception {
+    return kafka(root, directory, port, Pinning.NONE);
+  }
+
+  /** Apache Kafka, as its defaults have it: no fsync. */
+  private static SystemUnderTest kafka(Path root, Path directory, int port, Pinning pinning)
+      throws Exception {
     Path properties = directory.resolve("server.properties");
     Files.writeString(
         properties,
@@ -68,11 +90,16 @@ abstract class SystemUnderTest implements AutoCloseable {
     }
     List<String> serve = new ArrayList<>(java);
     serve.addAll(List.of("kafka.Kafka", properties.toString()));
-    return new Kafka(directory, serve, port);
+    return new Kafka(directory, pinning.command(serve), port);
+  }
+
+  static SystemUnderTest spillway(Path root, Path directory, int port) throws Exception {
+    return spillway(root, directory, port, Pinning.NONE);
   }
 
   /** Spillway with its embedded defaults; uploads every few seconds so that they are measured. */
-  static SystemUnderTest spillway(Path root, Path directory, int port) throws Exception {
+  private static SystemUnderTest spillway(Path root, Path directory, int port, Pinning pinning)
+      throws Exception {
     List<String> serve =
         List.of(
             root.resolve("broker-core/bin/spillway").toString(),
@@ -85,7 +112,7 @@ abstract class SystemUnderTest implements AutoCloseable {
             "upload.interval.ms=5000",
             "--set",
             "data.dir=" + directory.resolve("data"));
-    return new Spillway(directory, serve, port);
+    return new Spillway(directory, pinning.command(serve), port);
   }
 
   private static List<String> javaCommand(String classPath) {
@@ -95,6 +122,12 @@ abstract class SystemUnderTest implements AutoCloseable {
         "-XX:+UseG1GC",
         "-cp",
         classPath);
+  }
+
+  static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0)) {
+      return socket.getLocalPort();
+    }
   }
 
   final void awaitListening(int port) throws IOException, InterruptedException {
@@ -141,11 +174,7 @@ abstract class SystemUnderTest implements AutoCloseable {
     if (!process.waitFor(30, TimeUnit.SECONDS)) {
       process.destroyForcibly().waitFor();
     }
-    try (Stream<Path> files = Files.walk(directory)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    }
+    WorkDirectory.delete(directory);
   }
 
   private static final class Kafka extends SystemUnderTest {

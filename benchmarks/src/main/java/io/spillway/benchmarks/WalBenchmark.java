@@ -1,5 +1,6 @@
 package io.spillway.benchmarks;
 
+import io.spillway.partition.KafkaBatchVerifier;
 import io.spillway.runtime.AmbientRuntime;
 import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemRandom;
@@ -7,7 +8,6 @@ import io.spillway.runtime.SystemThreads;
 import io.spillway.wal.AppendListener;
 import io.spillway.wal.Batch;
 import io.spillway.wal.DurableFrame;
-import io.spillway.wal.PayloadVerifier;
 import io.spillway.wal.StreamId;
 import io.spillway.wal.WalConfig;
 import io.spillway.wal.WalConfig.IoMode;
@@ -16,7 +16,6 @@ import io.spillway.wal.WriteAheadLog.Reservation;
 import io.spillway.wal.local.LocalWal;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -25,23 +24,25 @@ import java.util.UUID;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * CPU-seconds per GiB and latency of the local WAL alone: one appender keeps a number of batches
  * under way; what is durable is trimmed at once, so that segments are recycled as in a broker that
- * uploads.
+ * uploads. The batches are made before; the figure holds all threads of the process, the appender
+ * and the measuring of latencies included, but the JVM's compiler, which is shown beside it.
  *
- * <p>Usage: {@code WalBenchmark DIRECTORY [batchBytes inFlight mebibytes AUTO|DIRECT|BUFFERED]}.
- * The first fifth of the bytes is warm-up: it also prepares the segments.
+ * <p>Usage: {@code WalBenchmark DIRECTORY [batchBytes=65536 inFlight=16 mebibytes=4096
+ * AUTO|DIRECT|BUFFERED]}. The first fifth of the bytes is warm-up: it also prepares the segments.
  */
 @AmbientRuntime
 public final class WalBenchmark {
 
   private static final long CAPACITY_BYTES = 512L << 20;
-  private static final int KAFKA_OPEN_BYTES = 21;
+  private static final long FULL_PAUSE_NANOS = 100_000;
 
   private final LocalWal wal;
-  private final ByteBuffer payload;
+  private final KafkaBatches payloads;
   private final int inFlight;
   private final Semaphore window;
   private final AtomicLong durable = new AtomicLong();
@@ -50,7 +51,7 @@ public final class WalBenchmark {
 
   private WalBenchmark(LocalWal wal, int batchBytes, int inFlight) {
     this.wal = wal;
-    this.payload = ByteBuffer.allocateDirect(batchBytes);
+    this.payloads = new KafkaBatches(batchBytes);
     this.inFlight = inFlight;
     this.window = new Semaphore(inFlight);
   }
@@ -67,7 +68,12 @@ public final class WalBenchmark {
             new SystemThreads("bench", new SystemClock(), (component, cause) -> {});
         LocalWal wal =
             LocalWal.open(
-                config, 1, threads, new SystemRandom(), (component, cause) -> {}, new Opaque())) {
+                config,
+                1,
+                threads,
+                new SystemRandom(),
+                (component, cause) -> {},
+                new KafkaBatchVerifier())) {
       wal.recover((position, batch) -> {});
       WalBenchmark benchmark = new WalBenchmark(wal, batchBytes, inFlight);
       int batches = Math.toIntExact(bytes / batchBytes);
@@ -76,22 +82,23 @@ public final class WalBenchmark {
     }
   }
 
-  private void measure(int batches, PrintStream out) {
-    long cpu = cpuNanos();
+  private void measure(int batches, PrintStream out) throws IOException {
+    ProcessCpu before = ProcessCpu.now();
     long start = System.nanoTime();
     long writes = wal.usage().deviceWrites();
     int[] latencies = run(batches);
     double seconds = (System.nanoTime() - start) / 1e9;
-    double gib = (double) batches * payload.capacity() / (1 << 30);
-    double cpuPerGib = (cpuNanos() - cpu) / 1e9 / gib;
+    double gib = (double) batches * payloads.sizeBytes() / (1 << 30);
+    ProcessCpu cpu = ProcessCpu.now().minus(before);
     Arrays.sort(latencies);
     out.printf(
         Locale.ROOT,
-        "batch=%d inFlight=%d GiB/s=%.2f cpu-s/GiB=%.3f p50=%dus p99=%dus blockKiB=%.0f fails=%d%n",
-        payload.capacity(),
+        "batch=%d inFlight=%d GiB/s=%.2f cpu-s/GiB=%.3f compiler=%.3f p50=%dus p99=%dus blockKiB=%.0f fails=%d%n",
+        payloads.sizeBytes(),
         inFlight,
         gib / seconds,
-        cpuPerGib,
+        cpu.ownSeconds() / gib,
+        cpu.compilerSeconds() / gib,
         latencies[batches / 2],
         latencies[(int) (batches * 0.99)],
         gib * (1 << 20) / Math.max(1, wal.usage().deviceWrites() - writes),
@@ -103,40 +110,24 @@ public final class WalBenchmark {
     StreamId stream = new StreamId(new UUID(1, 1), 1);
     for (int i = 0; i < batches; i++) {
       window.acquireUninterruptibly();
+      ByteBuffer payload = payloads.next();
       Batch batch = new Batch(stream, offset, offset + 1, 0, 0, payload);
       offset++;
-      wal.append(reserve(), batch, 1, new Timed(latencies, i, System.nanoTime()));
+      wal.append(
+          reserve(payload.remaining()), batch, 1, new Timed(latencies, i, System.nanoTime()));
     }
     window.acquireUninterruptibly(inFlight);
     window.release(inFlight);
     return latencies;
   }
 
-  private Reservation reserve() {
+  private Reservation reserve(int bytes) {
     while (true) {
       try {
-        return wal.reserve(payload.capacity(), false);
+        return wal.reserve(bytes, false);
       } catch (WalException.Full e) {
-        Thread.onSpinWait();
+        LockSupport.parkNanos(FULL_PAUSE_NANOS);
       }
-    }
-  }
-
-  private static long cpuNanos() {
-    return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
-        .getProcessCpuTime();
-  }
-
-  /** As for Kafka batches: their own checksum covers all but the first bytes. */
-  private static final class Opaque implements PayloadVerifier {
-    @Override
-    public int openBytes(ByteBuffer payload) {
-      return Math.min(KAFKA_OPEN_BYTES, payload.remaining());
-    }
-
-    @Override
-    public boolean intact(ByteBuffer payload, int openBytes) {
-      return true;
     }
   }
 
