@@ -33,12 +33,25 @@ public final class BrokerProcess implements AutoCloseable {
   /** As above, with variables added to the environment. */
   public static BrokerProcess start(
       Path workDirectory, List<String> settings, Map<String, String> environment) {
-    return new BrokerProcess(run(workDirectory, serve(settings), environment));
+    return new BrokerProcess(run(List.of(), workDirectory, serve(settings), environment));
+  }
+
+  /**
+   * As above, by another program, which becomes the broker: one that gives it other surroundings.
+   *
+   * @param wrapper with its arguments; the broker's command follows them
+   */
+  public static BrokerProcess startBy(
+      List<String> wrapper,
+      Path workDirectory,
+      List<String> settings,
+      Map<String, String> environment) {
+    return new BrokerProcess(run(wrapper, workDirectory, serve(settings), environment));
   }
 
   /** Starts without waiting: for a broker that is expected to refuse. */
   public static ChildProcess launch(Path workDirectory, List<String> settings) {
-    return run(workDirectory, serve(settings), Map.of());
+    return run(List.of(), workDirectory, serve(settings), Map.of());
   }
 
   /** A broker that was launched, once it is ready. */
@@ -56,12 +69,15 @@ public final class BrokerProcess implements AutoCloseable {
 
   /** Runs any command of the program. */
   public static ChildProcess command(Path workDirectory, List<String> arguments) {
-    return run(workDirectory, arguments, Map.of());
+    return run(List.of(), workDirectory, arguments, Map.of());
   }
 
   private static ChildProcess run(
-      Path workDirectory, List<String> arguments, Map<String, String> environment) {
-    List<String> command = new ArrayList<>();
+      List<String> wrapper,
+      Path workDirectory,
+      List<String> arguments,
+      Map<String, String> environment) {
+    List<String> command = new ArrayList<>(wrapper);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
