@@ -77,7 +77,7 @@ final class S3Requests implements AutoCloseable {
     CompletableFuture<R> sent;
     try {
       sent = request.get();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | LinkageError e) {
       sent = CompletableFuture.failedFuture(e);
     }
     Runnable giveUp =
