@@ -476,8 +476,7 @@ final class Connection extends ChannelInboundHandlerAdapter
       LOG.atLevel(defect == null ? Level.WARN : Level.ERROR)
           .setCause(defect)
           .log(
-              "closing connection: {} [connection={} listener={} remote={} reason={}"
-                  + " alsoHeldBack={}]",
+              "closing connection: {} [connection={} listener={} remote={} reason={} alsoHeldBack={}]",
               detail,
               id,
               listener,
