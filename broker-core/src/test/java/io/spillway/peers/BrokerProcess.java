@@ -12,6 +12,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The broker as a process of its own, to be killed and started again on the same directory. */
 public final class BrokerProcess implements AutoCloseable {
@@ -54,6 +56,16 @@ public final class BrokerProcess implements AutoCloseable {
     return run(List.of(), workDirectory, serve(settings), Map.of());
   }
 
+  /** As {@link #launch}, on a class path that lacks the jars whose names begin so. */
+  public static ChildProcess launchWithout(
+      String jarName, Path workDirectory, List<String> settings) {
+    String classPath =
+        Stream.of(System.getProperty("java.class.path").split(":", -1))
+            .filter(entry -> !Path.of(entry).getFileName().toString().startsWith(jarName))
+            .collect(Collectors.joining(":"));
+    return run(List.of(), classPath, workDirectory, serve(settings), Map.of());
+  }
+
   /** A broker that was launched, once it is ready. */
   public static BrokerProcess awaitReady(ChildProcess launched) {
     return new BrokerProcess(launched);
@@ -77,10 +89,20 @@ public final class BrokerProcess implements AutoCloseable {
       Path workDirectory,
       List<String> arguments,
       Map<String, String> environment) {
+    String classPath = System.getProperty("java.class.path");
+    return run(wrapper, classPath, workDirectory, arguments, environment);
+  }
+
+  private static ChildProcess run(
+      List<String> wrapper,
+      String classPath,
+      Path workDirectory,
+      List<String> arguments,
+      Map<String, String> environment) {
     List<String> command = new ArrayList<>(wrapper);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of("-cp", classPath));
     command.add("io.spillway.main.Main");
     command.addAll(arguments);
     return ChildProcess.start("spillway", workDirectory, environment, command);
