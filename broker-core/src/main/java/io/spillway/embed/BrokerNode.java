@@ -172,7 +172,11 @@ final class BrokerNode {
         closables.add(
             "WAL outlook",
             new WalOutlook(
-                opened.engine()::stats, clock, timers, config.storage().uploadIntervalMs()));
+                opened.engine()::stats,
+                opened.engine()::walUsage,
+                clock,
+                timers,
+                config.storage().uploadIntervalMs()));
     outlook.start();
     watch.outlook(outlook);
     WalThrottle throttle = new WalThrottle(opened.engine()::walUsage);

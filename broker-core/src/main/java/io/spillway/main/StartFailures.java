@@ -82,6 +82,14 @@ final class StartFailures {
           ExitCode.REFUSED,
           "the object store is damaged: " + cause.getMessage() + ": restore that object");
     }
+    if (cause instanceof LinkageError) {
+      return failure(
+          ExitCode.REFUSED,
+          "a class or native library cannot be loaded: "
+              + cause
+              + ": install this version anew; libraries are unpacked under data.dir, which must allow"
+              + " execution");
+    }
     if (cause instanceof WalException.Unavailable) {
       return failure(ExitCode.FAULT, "the write-ahead log failed: " + cause.getMessage());
     }

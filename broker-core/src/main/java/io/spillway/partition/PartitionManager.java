@@ -7,14 +7,12 @@ import io.spillway.metadata.MetadataSubscriber;
 import io.spillway.metadata.TopicConfigs;
 import io.spillway.runtime.Clock;
 import io.spillway.runtime.Scheduler;
-import io.spillway.stream.StreamException;
 import io.spillway.stream.StreamHandle;
 import io.spillway.stream.StreamStore;
 import io.spillway.wal.StreamId;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -22,17 +20,12 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
-import org.apache.kafka.common.errors.RetriableException;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The partitions this broker leads, following the metadata: opens what the view says it leads (P9),
@@ -44,17 +37,15 @@ import org.slf4j.LoggerFactory;
  */
 public final class PartitionManager implements LocalPartitions, MetadataSubscriber {
 
-  private static final Logger LOG = LoggerFactory.getLogger(PartitionManager.class);
-
   private static final int REFUSED_SEQUENCES = 10_000;
-  private static final long CLAIM_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
   private static final CompletableFuture<Void> DONE = CompletableFuture.completedFuture(null);
 
   private final int nodeId;
   private final Supplier<ClusterMetadata> newestMetadata;
   private final PartitionRuntime runtime;
-  private final AsyncPermits replays;
+  private final PartitionOpener opener;
+  private final DepartingStreams departing;
   private final Map<TopicPartition, BrokerPartition> byName = new ConcurrentHashMap<>();
   private final Map<Uuid, Map<Integer, BrokerPartition>> byId = new ConcurrentHashMap<>();
 
@@ -63,9 +54,6 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
 
   private final List<LeadershipListener> listeners = new ArrayList<>();
   private final Set<TopicPartition> announced = new HashSet<>();
-
-  /** Streams on their way out of our hands: a new claim waits for that. */
-  private final Map<StreamId, CompletableFuture<Void>> closing = new HashMap<>();
 
   private long metadataOffset = -1;
   private boolean reconciled;
@@ -88,7 +76,6 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
       TrafficListener traffic) {
     this.nodeId = nodeId;
     this.newestMetadata = newestMetadata;
-    this.replays = new AsyncPermits(settings.concurrentReplays());
     this.runtime =
         new PartitionRuntime(
             store,
@@ -101,6 +88,8 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
             new RefusedSequences(REFUSED_SEQUENCES),
             new RoomQueue(scheduler),
             traffic);
+    this.opener = new PartitionOpener(runtime, new Opening());
+    this.departing = new DepartingStreams(store, () -> closed);
   }
 
   // ---- look-ups ----
@@ -203,7 +192,7 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
       }
       if (!reconciled && metadata.offset() >= 0) {
         reconciled = true;
-        deleteStreamsWithoutTopic(metadata);
+        departing.deleteThoseWithoutTopic(metadata);
       }
     }
   }
@@ -213,7 +202,7 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
     synchronized (lock) {
       ClusterMetadata newest = newestMetadata.get();
       if (!closed && newest.offset() >= metadataOffset && newest.offset() >= 0) {
-        deleteStreamsWithoutTopic(newest);
+        departing.deleteThoseWithoutTopic(newest);
       }
     }
   }
@@ -242,7 +231,7 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
       again
           .beginEpoch(info.leaderEpoch())
           .thenCompose(quiet -> again.claimSettled())
-          .thenRun(() -> claimSoon(again, info.leaderEpoch(), imageOffset));
+          .thenRun(() -> opener.openSoon(again, info.leaderEpoch(), imageOffset));
     }
   }
 
@@ -251,136 +240,40 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
     BrokerPartition partition = new BrokerPartition(tp, topicId, streamId, leaderEpoch, runtime);
     byName.put(tp, partition);
     byId.computeIfAbsent(topicId, id -> new ConcurrentHashMap<>()).put(tp.partition(), partition);
-    CompletableFuture<Void> before = closing.get(streamId);
-    if (before == null) {
-      claimSoon(partition, leaderEpoch, imageOffset);
-    } else {
-      before.whenComplete((done, failure) -> claimSoon(partition, leaderEpoch, imageOffset));
-    }
+    departing
+        .whenGone(streamId)
+        .whenComplete((done, failure) -> opener.openSoon(partition, leaderEpoch, imageOffset));
   }
 
   // ---- opening ----
 
-  /** Never in the call: what a claim sets off must not run under the lock. */
-  private void claimSoon(BrokerPartition partition, int leaderEpoch, long imageOffset) {
-    runtime.scheduler().execute(() -> claim(partition, leaderEpoch, imageOffset));
-  }
-
-  private void claim(BrokerPartition partition, int leaderEpoch, long imageOffset) {
-    if (!isCurrent(partition, leaderEpoch)) {
-      return;
+  private final class Opening implements PartitionOpener.Owner {
+    @Override
+    public boolean isCurrent(BrokerPartition partition, int leaderEpoch) {
+      return !closed
+          && byName.get(partition.topicPartition()) == partition
+          && partition.leaderEpoch() == leaderEpoch;
     }
-    CompletableFuture<StreamHandle> claim =
-        runtime
-            .store()
-            .claim(partition.streamId(), leaderEpoch, imageOffset, partition::checkpoint);
-    partition.onClaiming(claim);
-    claim.whenComplete(
-        (handle, failure) -> {
-          if (failure == null) {
-            onClaimed(partition, leaderEpoch, handle);
-          } else {
-            onClaimFailed(partition, leaderEpoch, imageOffset, unwrap(failure));
+
+    @Override
+    public void onOpen(BrokerPartition partition, int leaderEpoch) {
+      synchronized (lock) {
+        if (isCurrent(partition, leaderEpoch)) {
+          announced.add(partition.topicPartition());
+          for (LeadershipListener listener : listeners) {
+            runtime.scheduler().execute(() -> listener.onLeader(partition));
           }
-        });
-  }
-
-  private void onClaimed(BrokerPartition partition, int leaderEpoch, StreamHandle handle) {
-    if (!isCurrent(partition, leaderEpoch)) {
-      giveUp(handle); // P12: whoever leads by now waits for it
-      return;
-    }
-    if (partition.hasProducerState()) {
-      open(partition, leaderEpoch, handle, null);
-      return;
-    }
-    replays
-        .run(() -> ProducerReplay.run(handle, runtime.clock().currentTimeMillis()))
-        .whenComplete(
-            (states, failure) -> {
-              if (failure == null) {
-                open(partition, leaderEpoch, handle, states);
-              } else {
-                onReplayFailed(partition, leaderEpoch, handle, unwrap(failure));
-              }
-            });
-  }
-
-  private void open(
-      BrokerPartition partition,
-      int leaderEpoch,
-      StreamHandle handle,
-      @Nullable ProducerStates states) {
-    if (!isCurrent(partition, leaderEpoch)) {
-      return;
-    }
-    partition.open(handle, states);
-    LOG.debug("partition {} is open at offset {}", partition, handle.highWatermark());
-    synchronized (lock) {
-      if (isCurrent(partition, leaderEpoch)) {
-        announced.add(partition.topicPartition());
-        for (LeadershipListener listener : listeners) {
-          runtime.scheduler().execute(() -> listener.onLeader(partition));
         }
       }
     }
-  }
 
-  private void onClaimFailed(
-      BrokerPartition partition, int leaderEpoch, long imageOffset, Throwable failure) {
-    if (failure instanceof StreamException.Fenced) {
-      LOG.info("partition {} belongs to a newer leader: {}", partition, failure.getMessage());
-    } else if (isTransient(failure)) {
-      LOG.warn("partition {} cannot be claimed yet: {}", partition, failure.getMessage());
-      runtime
-          .scheduler()
-          .schedule(CLAIM_RETRY_NANOS, () -> claim(partition, leaderEpoch, imageOffset));
-    } else {
-      fail(partition, failure);
+    @Override
+    public boolean isClosed() {
+      return closed;
     }
-  }
-
-  private void onReplayFailed(
-      BrokerPartition partition, int leaderEpoch, StreamHandle handle, Throwable failure) {
-    if (isTransient(failure)) {
-      LOG.warn("partition {} cannot be read yet: {}", partition, failure.getMessage());
-      runtime
-          .scheduler()
-          .schedule(CLAIM_RETRY_NANOS, () -> onClaimed(partition, leaderEpoch, handle));
-    } else {
-      fail(partition, failure);
-    }
-  }
-
-  private void fail(BrokerPartition partition, Throwable failure) {
-    if (!closed) {
-      LOG.error("partition {} cannot be served", partition, failure);
-      partition.fail();
-    }
-  }
-
-  private static boolean isTransient(Throwable failure) {
-    return failure instanceof StreamException.Unavailable || failure instanceof RetriableException;
-  }
-
-  private boolean isCurrent(BrokerPartition partition, int leaderEpoch) {
-    return !closed
-        && byName.get(partition.topicPartition()) == partition
-        && partition.leaderEpoch() == leaderEpoch;
   }
 
   // ---- giving up ----
-
-  private static void giveUp(StreamHandle handle) {
-    handle
-        .close()
-        .whenComplete(
-            (done, failure) -> {
-              if (failure != null) {
-                LOG.warn("stream {} was not closed", handle.id(), failure);
-              }
-            });
-  }
 
   private void resign(BrokerPartition partition, boolean deleted) {
     TopicPartition tp = partition.topicPartition();
@@ -401,17 +294,7 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
         quiet
             .thenCompose(done -> partition.claimSettled())
             .thenCompose(done -> deleted ? DONE : closeStream(partition));
-    StreamId streamId = partition.streamId();
-    closing.put(streamId, gone);
-    gone.whenComplete(
-        (done, failure) -> {
-          if (failure != null) {
-            LOG.warn("stream {} of partition {} was not closed", streamId, tp, failure);
-          }
-          synchronized (lock) {
-            closing.remove(streamId, gone);
-          }
-        });
+    departing.leave(partition.streamId(), gone);
   }
 
   private static CompletableFuture<Void> closeStream(BrokerPartition partition) {
@@ -428,36 +311,7 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
         resign(partition, true);
       }
     }
-    UUID uuid = uuid(topicId);
-    for (StreamId stream : runtime.store().streams()) {
-      if (stream.topicId().equals(uuid)) {
-        streams.add(stream);
-      }
-    }
-    streams.forEach(stream -> deleteStream(stream, imageOffset));
-  }
-
-  /** P20: the store compares the offset with the stream's own; a lagging view deletes nothing. */
-  private void deleteStreamsWithoutTopic(ClusterMetadata metadata) {
-    for (StreamId stream : runtime.store().streams()) {
-      if (metadata.topic(uuid(stream.topicId())).isEmpty()) {
-        LOG.info("stream {} has no topic any more: deleting it", stream);
-        deleteStream(stream, metadata.offset());
-      }
-    }
-  }
-
-  private void deleteStream(StreamId stream, long imageOffset) {
-    CompletableFuture<Void> before = closing.getOrDefault(stream, DONE);
-    before
-        .handle((done, failure) -> runtime.store().delete(stream, imageOffset))
-        .thenCompose(deletion -> deletion)
-        .whenComplete(
-            (done, failure) -> {
-              if (failure != null && !closed) {
-                LOG.warn("stream {} was not deleted; the next start tries again", stream, failure);
-              }
-            });
+    departing.deleteTopic(topicId, streams, imageOffset);
   }
 
   /** Forgets idempotent producers that are silent for longer than their expiration. */
@@ -492,15 +346,5 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
 
   private static UUID uuid(Uuid id) {
     return new UUID(id.getMostSignificantBits(), id.getLeastSignificantBits());
-  }
-
-  private static Uuid uuid(UUID id) {
-    return new Uuid(id.getMostSignificantBits(), id.getLeastSignificantBits());
-  }
-
-  private static Throwable unwrap(Throwable failure) {
-    return failure instanceof CompletionException && failure.getCause() != null
-        ? failure.getCause()
-        : failure;
   }
 }

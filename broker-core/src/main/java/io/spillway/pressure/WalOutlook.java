@@ -6,11 +6,14 @@ import io.spillway.runtime.Cancellable;
 import io.spillway.runtime.Clock;
 import io.spillway.runtime.Scheduler;
 import io.spillway.stream.StorageStats;
+import io.spillway.wal.WriteAheadLog.WalUsage;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.function.ToLongFunction;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,11 +38,12 @@ public final class WalOutlook implements MetricsSource, AutoCloseable {
   private static final long TELL_BELOW_SECONDS = 3600;
 
   private final Supplier<StorageStats> storage;
+  private final Supplier<WalUsage> usage;
   private final Clock clock;
   private final Scheduler scheduler;
   private final long uploadWindowNanos;
 
-  private record Sample(long atNanos, long appendedBytes, long uploadedBytes) {}
+  private record Sample(long atNanos, long appendedBytes, long uploadedBytes, long waitingBytes) {}
 
   // The scheduler's thread only.
   private final Deque<Sample> samples = new ArrayDeque<>();
@@ -48,10 +52,16 @@ public final class WalOutlook implements MetricsSource, AutoCloseable {
   private @Nullable Cancellable next;
 
   private volatile WalForecast forecast = WalForecast.NONE;
+  private volatile @Nullable WalUsage lastUsage;
 
   public WalOutlook(
-      Supplier<StorageStats> storage, Clock clock, Scheduler scheduler, long uploadIntervalMs) {
+      Supplier<StorageStats> storage,
+      Supplier<WalUsage> usage,
+      Clock clock,
+      Scheduler scheduler,
+      long uploadIntervalMs) {
     this.storage = storage;
+    this.usage = usage;
     this.clock = clock;
     this.scheduler = scheduler;
     this.uploadWindowNanos =
@@ -80,49 +90,57 @@ public final class WalOutlook implements MetricsSource, AutoCloseable {
       return;
     }
     StorageStats stats = storage.get();
+    WalUsage used = usage.get();
     Sample now =
         new Sample(
             clock.nanoTime(),
             stats.unuploadedBytes() + stats.uploadedBytes(),
-            stats.uploadedBytes());
+            stats.uploadedBytes(),
+            used.waitingBytes());
     samples.addLast(now);
     while (now.atNanos() - samples.getFirst().atNanos() > uploadWindowNanos) {
       samples.removeFirst();
     }
-    forecast = forecast(stats, now);
+    lastUsage = used;
+    forecast = forecast(stats, used, now);
     maybeTell(forecast);
     next = scheduler.schedule(SAMPLE_NANOS, this::sample);
   }
 
-  private WalForecast forecast(StorageStats stats, Sample now) {
-    double appended = rate(now, APPEND_WINDOW_NANOS, true);
-    double uploaded = stats.storeReachable() ? rate(now, uploadWindowNanos, false) : 0;
-    double growth = appended - uploaded;
-    long left =
-        Math.max(0, WalForecast.clientCapacity(stats.walCapacityBytes()) - stats.walUsedBytes());
+  private WalForecast forecast(StorageStats stats, WalUsage used, Sample now) {
+    double appended = rate(now, APPEND_WINDOW_NANOS, Sample::appendedBytes);
+    double uploaded =
+        stats.storeReachable() ? rate(now, uploadWindowNanos, Sample::uploadedBytes) : 0;
+    // What waits for the bucket has not been appended in the sense of the others: it grows by
+    // itself.
+    double waiting = rate(now, APPEND_WINDOW_NANOS, Sample::waitingBytes);
     return new WalForecast(
-        WalForecast.fill(stats.walUsedBytes(), stats.walCapacityBytes()),
+        WalBound.nearestFill(used),
+        WalBound.nearest(used),
         (long) appended,
         (long) uploaded,
         stats.storeReachable(),
-        untilFull(stats, left, growth));
+        earlier(
+            untilFull(WalBound.CAPACITY, used, appended - uploaded),
+            untilFull(WalBound.BUFFER, used, waiting)));
   }
 
-  private static OptionalLong untilFull(StorageStats stats, long left, double growth) {
-    if (WalForecast.fill(stats.walUsedBytes(), stats.walCapacityBytes()) >= FULL) {
+  private static OptionalLong untilFull(WalBound bound, WalUsage used, double growth) {
+    if (bound.fill(used) >= FULL) {
       return OptionalLong.of(0);
     }
-    return growth >= 1 ? OptionalLong.of((long) (left / growth)) : OptionalLong.empty();
+    return growth >= 1 ? OptionalLong.of((long) (bound.left(used) / growth)) : OptionalLong.empty();
   }
 
-  private double rate(Sample now, long windowNanos, boolean ofAppends) {
+  private static OptionalLong earlier(OptionalLong one, OptionalLong other) {
+    return LongStream.concat(one.stream(), other.stream()).min();
+  }
+
+  private double rate(Sample now, long windowNanos, ToLongFunction<Sample> counter) {
     for (Sample then : samples) {
       long nanos = now.atNanos() - then.atNanos();
       if (nanos <= windowNanos) {
-        long bytes =
-            ofAppends
-                ? now.appendedBytes() - then.appendedBytes()
-                : now.uploadedBytes() - then.uploadedBytes();
+        long bytes = counter.applyAsLong(now) - counter.applyAsLong(then);
         return nanos <= 0 ? 0 : Math.max(0, bytes) * NANOS_PER_SECOND / nanos;
       }
     }
@@ -147,6 +165,17 @@ public final class WalOutlook implements MetricsSource, AutoCloseable {
     WalForecast now = forecast;
     sink.gauge(
         "spillway_wal_fill_ratio", "Of what clients may use of the write-ahead log", now.fill());
+    WalUsage used = lastUsage;
+    if (used != null && used.waitingCapacityBytes() > 0) {
+      for (WalBound bound : WalBound.values()) {
+        sink.gauge(
+            "spillway_wal_bound_fill_ratio",
+            "The same by what it can run out of; the larger one is the fill",
+            bound.fill(used),
+            "bound",
+            bound.setting());
+      }
+    }
     sink.gauge(
         "spillway_wal_append_bytes_per_second",
         "Written to the write-ahead log, over the last ten seconds",

@@ -12,10 +12,11 @@ import org.apache.kafka.common.protocol.ApiKeys;
 
 /**
  * Slows producers down before they have to be refused (KIP-219): beyond a fill of the write-ahead
- * log that usual operation does not reach, each produce request costs its client a pause that grows
- * with the square of how far the fill is beyond, to four seconds at a full log. A request smaller
- * than {@link #FULL_PRICE_BYTES} pays its share: who sends little is hardly slowed by who sends
- * much. What internal topics need does not come this way (P35).
+ * log, by whichever {@link WalBound} is nearer, that usual operation does not reach, each produce
+ * request costs its client a pause that grows with the square of how far the fill is beyond, to
+ * four seconds at a full log. A request smaller than {@link #FULL_PRICE_BYTES} pays its share: who
+ * sends little is hardly slowed by who sends much. What internal topics need does not come this way
+ * (P35).
  */
 public final class WalThrottle implements Throttle, MetricsSource {
 
@@ -43,8 +44,7 @@ public final class WalThrottle implements Throttle, MetricsSource {
     if (context.apiKey() != ApiKeys.PRODUCE) {
       return 0;
     }
-    WalUsage now = usage.get();
-    double fill = WalForecast.fill(now.usedBytes(), now.capacityBytes());
+    double fill = WalBound.nearestFill(usage.get());
     if (fill <= BEGINS_AT) {
       return 0;
     }

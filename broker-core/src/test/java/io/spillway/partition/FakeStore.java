@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,19 +43,33 @@ public final class FakeStore implements StreamStore {
   private final ArrayDeque<Pending> pending = new ArrayDeque<>();
   private final ArrayDeque<Runnable> heldClaims = new ArrayDeque<>();
   private final ArrayDeque<Runnable> heldReads = new ArrayDeque<>();
+  private boolean isStopped;
 
   private record Pending(FakeStream stream, Batch batch, StreamHandle.Listener listener) {}
 
   @Override
   public CompletableFuture<StreamHandle> claim(
       StreamId id, int leaderEpoch, long metadataOffset, CheckpointSource checkpoints) {
+    if (isStopped) {
+      return CompletableFuture.failedFuture(new StreamException.Closed("storage is stopping"));
+    }
     CompletableFuture<StreamHandle> claimed = new CompletableFuture<>();
     Runnable grant =
         () -> {
           FakeStream stream = streams.computeIfAbsent(id, FakeStream::new);
+          if (stream.isClaimed && leaderEpoch <= stream.newestEpoch()) {
+            claimed.completeExceptionally(
+                new StreamException.Fenced(
+                    "claim of stream %s in epoch %d: it was claimed in epoch %d"
+                        .formatted(id, leaderEpoch, stream.newestEpoch())));
+            return;
+          }
           stream.metadataOffset = metadataOffset;
           stream.checkpoints = checkpoints;
-          stream.epochs.add(new EpochStart(leaderEpoch, stream.highWatermark));
+          if (leaderEpoch > stream.newestEpoch()) {
+            stream.epochs.add(new EpochStart(leaderEpoch, stream.highWatermark));
+          }
+          stream.isClaimed = true;
           stream.owner = new Handle(stream, leaderEpoch);
           claimed.complete(stream.owner);
         };
@@ -77,8 +92,15 @@ public final class FakeStore implements StreamStore {
   public CompletableFuture<Void> delete(StreamId id, long metadataOffset) {
     deletions.add(id.partition() + "@" + metadataOffset);
     FakeStream stream = streams.get(id);
-    if (stream != null && metadataOffset >= stream.metadataOffset) {
+    if (stream != null && metadataOffset < stream.metadataOffset) {
+      return CompletableFuture.failedFuture(
+          new StreamException.Fenced(
+              "deletion of stream %s at metadata offset %d: it was claimed at %d"
+                  .formatted(id, metadataOffset, stream.metadataOffset)));
+    }
+    if (stream != null) {
       streams.remove(id);
+      stream.owner = null;
     }
     return CompletableFuture.completedFuture(null);
   }
@@ -94,6 +116,9 @@ public final class FakeStore implements StreamStore {
     if (unavailable) {
       throw new WalException.Unavailable("the device failed");
     }
+    if (isStopped) {
+      throw new WalException.Unavailable("storage is stopping");
+    }
     if (full && !internal) {
       throw new WalException.Full("no room for " + bytes + " bytes");
     }
@@ -104,6 +129,21 @@ public final class FakeStore implements StreamStore {
   @Override
   public synchronized void cancel(Reservation reservation) {
     openReservations--;
+  }
+
+  /**
+   * Another incarnation of the writer: what was not durable is lost, and it may claim in the epochs
+   * that it had before (P9).
+   */
+  public synchronized void restart() {
+    pending.clear();
+    streams
+        .values()
+        .forEach(
+            stream -> {
+              stream.owner = null;
+              stream.isClaimed = false;
+            });
   }
 
   public synchronized int pendingAppends() {
@@ -154,6 +194,7 @@ public final class FakeStore implements StreamStore {
 
   @Override
   public CompletableFuture<Void> flush() {
+    streams.values().forEach(FakeStream::upload);
     return CompletableFuture.completedFuture(null);
   }
 
@@ -164,18 +205,24 @@ public final class FakeStore implements StreamStore {
 
   @Override
   public long shutdown(long timeoutNanos) {
+    close();
     return 0;
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    isStopped = true;
+  }
 
   /** What is stored of one stream. */
   public static final class FakeStream {
     public final StreamId id;
     public final List<Batch> batches = new ArrayList<>();
     public final List<EpochStart> epochs = new ArrayList<>();
+
+    /** What the test says; while it says nothing, what is uploaded and what is not. */
     public final List<StreamHandle.Part> parts = new ArrayList<>();
+
     public long logStartOffset;
     public long highWatermark;
     public long committedEndOffset;
@@ -186,8 +233,39 @@ public final class FakeStore implements StreamStore {
     public int closes;
     private @Nullable Handle owner;
 
+    /** By this incarnation, now or before. */
+    private boolean isClaimed;
+
     FakeStream(StreamId id) {
       this.id = id;
+    }
+
+    private int newestEpoch() {
+      return epochs.isEmpty() ? -1 : epochs.get(epochs.size() - 1).leaderEpoch();
+    }
+
+    private List<StreamHandle.Part> storedParts() {
+      return Stream.of(
+              part(Math.min(logStartOffset, committedEndOffset), committedEndOffset),
+              part(committedEndOffset, highWatermark))
+          .flatMap(Optional::stream)
+          .toList();
+    }
+
+    private Optional<StreamHandle.Part> part(long fromOffset, long endOffset) {
+      List<Batch> in =
+          batches.stream()
+              .filter(batch -> batch.endOffset() > Math.max(fromOffset, logStartOffset))
+              .filter(batch -> batch.endOffset() <= endOffset)
+              .toList();
+      return in.isEmpty()
+          ? Optional.empty()
+          : Optional.of(
+              new StreamHandle.Part(
+                  in.get(0).baseOffset(),
+                  endOffset,
+                  in.stream().mapToLong(Batch::sizeBytes).sum(),
+                  in.stream().mapToLong(Batch::maxTimestampMs).max().orElse(-1)));
     }
 
     private void store(Batch batch) {
@@ -262,10 +340,25 @@ public final class FakeStore implements StreamStore {
       synchronized (FakeStore.this) {
         openReservations--;
         if (stream.owner != this) {
-          throw new StreamException.Fenced("a newer epoch owns " + stream.id);
+          throw new StreamException.Fenced(
+              "stream " + stream.id + " was given up in epoch " + leaderEpoch);
+        }
+        long expected = nextOffset();
+        if (batch.baseOffset() != expected || !batch.stream().equals(stream.id)) {
+          throw new IllegalArgumentException(
+              "append to stream %s: expected offset %d, found batch [%d, %d) of %s"
+                  .formatted(
+                      stream.id, expected, batch.baseOffset(), batch.endOffset(), batch.stream()));
         }
         pending.addLast(new Pending(stream, batch, listener));
       }
+    }
+
+    private long nextOffset() {
+      return pending.stream()
+          .filter(each -> each.stream == stream)
+          .mapToLong(each -> each.batch.endOffset())
+          .reduce(stream.highWatermark, Math::max);
     }
 
     @Override
@@ -273,6 +366,12 @@ public final class FakeStore implements StreamStore {
       RuntimeException failure = stream.readFailure;
       if (failure != null) {
         return CompletableFuture.failedFuture(failure);
+      }
+      if (offset < stream.logStartOffset || offset > stream.highWatermark) {
+        return CompletableFuture.failedFuture(
+            new StreamException.OutOfRange(
+                "offset %d of stream %s is outside [%d, %d]"
+                    .formatted(offset, stream.id, stream.logStartOffset, stream.highWatermark)));
       }
       List<ByteBuffer> found = new ArrayList<>();
       long next = offset;
@@ -304,7 +403,7 @@ public final class FakeStore implements StreamStore {
           stream.batches.stream()
               .filter(batch -> batch.endOffset() > stream.logStartOffset)
               .filter(batch -> batch.maxTimestampMs() >= timestampMs)
-              .map(Batch::baseOffset)
+              .map(batch -> Math.max(stream.logStartOffset, batch.baseOffset()))
               .findFirst());
     }
 
@@ -322,6 +421,12 @@ public final class FakeStore implements StreamStore {
 
     @Override
     public CompletableFuture<Void> trim(long newLogStartOffset) {
+      if (newLogStartOffset > stream.highWatermark) {
+        return CompletableFuture.failedFuture(
+            new StreamException.OutOfRange(
+                "stream %s cannot start at %d, above its high watermark %d"
+                    .formatted(stream.id, newLogStartOffset, stream.highWatermark)));
+      }
       stream.logStartOffset = Math.max(stream.logStartOffset, newLogStartOffset);
       return CompletableFuture.completedFuture(null);
     }
@@ -336,12 +441,16 @@ public final class FakeStore implements StreamStore {
 
     @Override
     public List<Part> parts() {
-      return stream.parts;
+      return stream.parts.isEmpty() ? stream.storedParts() : stream.parts;
     }
 
     @Override
     public CompletableFuture<Void> close() {
       stream.closes++;
+      if (stream.owner == this) {
+        stream.upload();
+        stream.owner = null;
+      }
       return CompletableFuture.completedFuture(null);
     }
   }

@@ -251,6 +251,7 @@ class PartitionManagerTest {
   }
 
   private Partitions restart() {
+    store.restart();
     Partitions restarted = new Partitions(store, PartitionSettings.DEFAULTS);
     restarted.apply(restarted.metadata.topic("topic", Partitions.ID, 1));
     return restarted;

@@ -12,6 +12,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The broker as a process of its own, to be killed and started again on the same directory. */
 public final class BrokerProcess implements AutoCloseable {
@@ -33,12 +35,35 @@ public final class BrokerProcess implements AutoCloseable {
   /** As above, with variables added to the environment. */
   public static BrokerProcess start(
       Path workDirectory, List<String> settings, Map<String, String> environment) {
-    return new BrokerProcess(run(workDirectory, serve(settings), environment));
+    return new BrokerProcess(run(List.of(), workDirectory, serve(settings), environment));
+  }
+
+  /**
+   * As above, by another program, which becomes the broker: one that gives it other surroundings.
+   *
+   * @param wrapper with its arguments; the broker's command follows them
+   */
+  public static BrokerProcess startBy(
+      List<String> wrapper,
+      Path workDirectory,
+      List<String> settings,
+      Map<String, String> environment) {
+    return new BrokerProcess(run(wrapper, workDirectory, serve(settings), environment));
   }
 
   /** Starts without waiting: for a broker that is expected to refuse. */
   public static ChildProcess launch(Path workDirectory, List<String> settings) {
-    return run(workDirectory, serve(settings), Map.of());
+    return run(List.of(), workDirectory, serve(settings), Map.of());
+  }
+
+  /** As {@link #launch}, on a class path that lacks the jars whose names begin so. */
+  public static ChildProcess launchWithout(
+      String jarName, Path workDirectory, List<String> settings) {
+    String classPath =
+        Stream.of(System.getProperty("java.class.path").split(":", -1))
+            .filter(entry -> !Path.of(entry).getFileName().toString().startsWith(jarName))
+            .collect(Collectors.joining(":"));
+    return run(List.of(), classPath, workDirectory, serve(settings), Map.of());
   }
 
   /** A broker that was launched, once it is ready. */
@@ -56,15 +81,28 @@ public final class BrokerProcess implements AutoCloseable {
 
   /** Runs any command of the program. */
   public static ChildProcess command(Path workDirectory, List<String> arguments) {
-    return run(workDirectory, arguments, Map.of());
+    return run(List.of(), workDirectory, arguments, Map.of());
   }
 
   private static ChildProcess run(
-      Path workDirectory, List<String> arguments, Map<String, String> environment) {
-    List<String> command = new ArrayList<>();
+      List<String> wrapper,
+      Path workDirectory,
+      List<String> arguments,
+      Map<String, String> environment) {
+    String classPath = System.getProperty("java.class.path");
+    return run(wrapper, classPath, workDirectory, arguments, environment);
+  }
+
+  private static ChildProcess run(
+      List<String> wrapper,
+      String classPath,
+      Path workDirectory,
+      List<String> arguments,
+      Map<String, String> environment) {
+    List<String> command = new ArrayList<>(wrapper);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of("-cp", classPath));
     command.add("io.spillway.main.Main");
     command.addAll(arguments);
     return ChildProcess.start("spillway", workDirectory, environment, command);

@@ -28,8 +28,12 @@ class WalOutlookTest {
   private boolean reachable = true;
   private long used;
   private long uploaded;
+  private long waitingPerSecond;
+  private long waiting;
+  private long waitingCapacity;
   private final WalOutlook outlook =
-      new WalOutlook(this::stats, threads.clock(), threads.newScheduler("outlook"), 10_000);
+      new WalOutlook(
+          this::stats, this::usage, threads.clock(), threads.newScheduler("outlook"), 10_000);
 
   @Test
   void aLogThatIsKeptUpWithDoesNotFill() {
@@ -69,6 +73,39 @@ class WalOutlookTest {
   }
 
   @Test
+  void inTheBucketTheMemoryOfWhatWaitsForItIsMetLongBeforeTheCapacity() {
+    waitingCapacity = 64 * MIB;
+    appendPerSecond = 5 * MIB;
+    uploadPerSecond = 5 * MIB;
+    run(20);
+    assertThat(outlook.forecast().bound()).isEqualTo(WalBound.CAPACITY);
+
+    reachable = false;
+    appendPerSecond = 0; // nothing becomes durable
+    uploadPerSecond = 0;
+    waitingPerSecond = 5 * MIB;
+    run(6);
+    assertThat(outlook.forecast().bound()).isEqualTo(WalBound.BUFFER);
+    // Half a second ago 27.5 MiB waited of 60 for clients, all of them come within ten seconds.
+    assertThat(outlook.forecast().fill()).isEqualTo(27.5 / 60);
+    assertThat(outlook.forecast().secondsUntilFull()).isEqualTo(OptionalLong.of(11));
+    assertThat(outlook.isFull()).isFalse();
+    run(7);
+    assertThat(outlook.isFull()).isTrue();
+    assertThat(outlook.forecast().inWords())
+        .contains("100 % full (wal.buffer.bytes) and lasts 0 s", "does not answer");
+    assertThat(new WalThrottle(this::usage).onRequest(request(ApiKeys.PRODUCE), 1 << 20))
+        .as("as at a full log")
+        .isEqualTo(WalThrottle.MAX_PAUSE_NANOS);
+
+    waitingPerSecond = -60 * MIB;
+    reachable = true;
+    run(2);
+    assertThat(outlook.isFull()).isFalse();
+    assertThat(outlook.forecast().inWords()).contains("does not fill");
+  }
+
+  @Test
   void producersPayMoreTheFullerTheLogIsAndSmallRequestsTheirShare() {
     double[] fills = {0.5, 0.7, 0.75, 0.8, 0.9, 0.95, 1};
     List<Long> pauses =
@@ -83,19 +120,20 @@ class WalOutlookTest {
 
   private static long pause(double fill, ApiKeys api, int bytes) {
     WalUsage usage = new WalUsage(1024 * MIB, Math.round(960 * MIB * fill), 0, 0, 0);
-    return new WalThrottle(() -> usage)
-        .onRequest(
-            new RequestContext(
-                KafkaPrincipal.ANONYMOUS,
-                "PLAINTEXT",
-                "c",
-                "",
-                InetAddress.getLoopbackAddress(),
-                "1",
-                api,
-                (short) 9,
-                1),
-            bytes);
+    return new WalThrottle(() -> usage).onRequest(request(api), bytes);
+  }
+
+  private static RequestContext request(ApiKeys api) {
+    return new RequestContext(
+        KafkaPrincipal.ANONYMOUS,
+        "PLAINTEXT",
+        "c",
+        "",
+        InetAddress.getLoopbackAddress(),
+        "1",
+        api,
+        (short) 9,
+        1);
   }
 
   private void run(int seconds) {
@@ -107,8 +145,13 @@ class WalOutlookTest {
       threads.runFor(SECOND / 2);
       used += (appendPerSecond - uploadPerSecond) / 2;
       uploaded += uploadPerSecond / 2;
+      waiting = Math.max(0, Math.min(waitingCapacity, waiting + waitingPerSecond / 2));
     }
     threads.runFor(1);
+  }
+
+  private WalUsage usage() {
+    return new WalUsage(1024 * MIB, used, 0, 0, 0, waiting, waitingCapacity);
   }
 
   private StorageStats stats() {

@@ -113,7 +113,7 @@ public final class Retry {
       CompletableFuture<T> started;
       try {
         started = attempt.get();
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | LinkageError e) {
         result.completeExceptionally(e);
         return;
       }

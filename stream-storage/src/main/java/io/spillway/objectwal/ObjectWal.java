@@ -219,7 +219,9 @@ public final class ObjectWal implements WriteAheadLog {
         capacity.takenBytes(),
         pool.memoryBytes(),
         writing == null ? 0 : writing.puts(),
-        writing == null ? 0 : writing.writtenBytes());
+        writing == null ? 0 : writing.writtenBytes(),
+        capacity.undurableBytes(),
+        config.undurableBytes());
   }
 
   /**

@@ -161,8 +161,11 @@ class ObjectWalFaultsTest {
     threads.runFor(TimeUnit.MINUTES.toNanos(15));
     assertThat(acked).containsExactly(0L);
     assertThat(wal.usage().memoryBytes()).isLessThan(6L * MIB);
+    assertThat(wal.usage().waitingBytes()).isBetween(3L * MIB, 4L * MIB);
+    assertThat(wal.usage().waitingCapacityBytes()).isEqualTo(4L * MIB);
     bucket.setOutage(false);
     threads.runFor(TimeUnit.SECONDS.toNanos(15));
+    assertThat(wal.usage().waitingBytes()).isZero();
     assertThat(acked).hasSize((int) offset);
     append(wal, offset, 1000);
     await(wal.shutdown());

@@ -101,7 +101,26 @@ public interface WriteAheadLog extends AutoCloseable {
    * @param memoryBytes blocks in memory
    * @param deviceWrites since open
    * @param writtenBytes since open
+   * @param waitingBytes of those used, not durable yet, where that is bounded apart
+   * @param waitingCapacityBytes most that may wait; 0: it is not bounded apart
    */
   record WalUsage(
-      long capacityBytes, long usedBytes, long memoryBytes, long deviceWrites, long writtenBytes) {}
+      long capacityBytes,
+      long usedBytes,
+      long memoryBytes,
+      long deviceWrites,
+      long writtenBytes,
+      long waitingBytes,
+      long waitingCapacityBytes) {
+
+    /** Of a WAL that bounds only what it holds. */
+    public WalUsage(
+        long capacityBytes,
+        long usedBytes,
+        long memoryBytes,
+        long deviceWrites,
+        long writtenBytes) {
+      this(capacityBytes, usedBytes, memoryBytes, deviceWrites, writtenBytes, 0, 0);
+    }
+  }
 }

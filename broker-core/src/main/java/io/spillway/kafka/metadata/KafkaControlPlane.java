@@ -20,10 +20,8 @@ import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.Threads;
 import io.spillway.sharedlog.SharedLog;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -55,9 +53,6 @@ import org.apache.kafka.controller.ControllerRequestContext;
 import org.apache.kafka.controller.QuorumController;
 import org.apache.kafka.image.MetadataDelta;
 import org.apache.kafka.image.MetadataImage;
-import org.apache.kafka.image.TopicDelta;
-import org.apache.kafka.image.writer.ImageReWriter;
-import org.apache.kafka.image.writer.ImageWriterOptions;
 import org.apache.kafka.raft.LeaderAndEpoch;
 import org.jspecify.annotations.Nullable;
 
@@ -82,16 +77,12 @@ public final class KafkaControlPlane implements ControlPlane {
   private final QuorumController controller;
   private final KafkaTopicConfigs topicConfigs;
   private final KafkaConfigDescriptions configDescriptions;
-  private final ImageClusterMetadata.Topics topics = new ImageClusterMetadata.Topics();
+  private final MetadataViews views;
   private final CompletableFuture<Void> active = new CompletableFuture<>();
 
   // The metadata thread only.
-  private final List<KafkaImageSubscriber> imageSubscribers = new ArrayList<>();
-  private final List<MetadataSubscriber> subscribers = new ArrayList<>();
   private boolean leads;
   private @Nullable BrokerRegistrar registrar;
-
-  private volatile ImageClusterMetadata view;
 
   /**
    * Starts nothing yet.
@@ -109,7 +100,9 @@ public final class KafkaControlPlane implements ControlPlane {
     this.clock = threads.clock();
     this.random = random;
     this.thread = threads.newScheduler("metadata");
-    this.view = new ImageClusterMetadata(settings.clusterId(), -1, MetadataImage.EMPTY, topics);
+    this.topicConfigs = new KafkaTopicConfigs(settings, this::view);
+    this.configDescriptions = new KafkaConfigDescriptions(settings, this::view);
+    this.views = new MetadataViews(settings.clusterId(), topicConfigs::onChanges);
     ClockTime time = new ClockTime(clock);
     MetadataImages images =
         new MetadataImages(
@@ -125,8 +118,6 @@ public final class KafkaControlPlane implements ControlPlane {
             settings.checkpointEveryRecords());
     raft.register(images); // before the controller, which registers itself
     this.controller = Controllers.create(settings, raft, time, random, faults);
-    this.topicConfigs = new KafkaTopicConfigs(settings, () -> view);
-    this.configDescriptions = new KafkaConfigDescriptions(settings, () -> view);
   }
 
   /** Replays the log and leads it; completes when the controller takes writes. */
@@ -157,8 +148,8 @@ public final class KafkaControlPlane implements ControlPlane {
                   controller,
                   thread,
                   random,
-                  () -> view.offset(),
-                  Optional.ofNullable(view.image().cluster().broker(settings.nodeId())));
+                  () -> view().offset(),
+                  Optional.ofNullable(view().image().cluster().broker(settings.nodeId())));
           registrar = created;
           created
               .register(advertised)
@@ -186,90 +177,39 @@ public final class KafkaControlPlane implements ControlPlane {
 
   // ---- views
 
+  private ImageClusterMetadata view() {
+    return views.newest();
+  }
+
   @Override
   public ClusterMetadata metadata() {
-    return view;
+    return view();
   }
 
   @Override
   public void subscribe(MetadataSubscriber subscriber) {
-    thread.execute(
-        () -> {
-          subscribers.add(subscriber);
-          subscriber.onMetadata(view, everything());
-        });
+    thread.execute(() -> views.subscribe(subscriber));
   }
 
   /** For adapters of Kafka's own classes; as {@link #subscribe}. */
   public void subscribeToImages(KafkaImageSubscriber subscriber) {
-    thread.execute(
-        () -> {
-          imageSubscribers.add(subscriber);
-          MetadataImage image = view.image();
-          subscriber.onImage(everythingOf(image), image);
-        });
-  }
-
-  private static MetadataDelta everythingOf(MetadataImage image) {
-    MetadataDelta delta = new MetadataDelta.Builder().setImage(MetadataImage.EMPTY).build();
-    if (image.features().metadataVersion().isPresent()) {
-      image.write(new ImageReWriter(delta), new ImageWriterOptions.Builder(image).build());
-    }
-    return delta;
-  }
-
-  private MetadataSubscriber.Changes everything() {
-    Set<String> names = new HashSet<>();
-    view.image().topics().topicsByName().keySet().forEach(names::add);
-    return new MetadataSubscriber.Changes(names, Set.of(), names, true);
+    thread.execute(() -> views.subscribeToImages(subscriber));
   }
 
   private void onImage(MetadataDelta delta, MetadataImage image) {
-    view = new ImageClusterMetadata(settings.clusterId(), view.controllerId(), image, topics);
-    MetadataSubscriber.Changes changes = changes(delta);
-    topics.forget(changes.deletedTopics());
-    topicConfigs.onChanges(changes);
-    for (KafkaImageSubscriber subscriber : imageSubscribers) {
-      subscriber.onImage(delta, image);
-    }
-    for (MetadataSubscriber subscriber : subscribers) {
-      subscriber.onMetadata(view, changes);
-    }
+    views.onImage(delta, image);
     maybeActive();
   }
 
-  private static MetadataSubscriber.Changes changes(MetadataDelta delta) {
-    Set<String> changed = new HashSet<>();
-    Set<Uuid> deleted = Set.of();
-    if (delta.topicsDelta() != null) {
-      for (TopicDelta topic : delta.topicsDelta().changedTopics().values()) {
-        changed.add(topic.name());
-      }
-      deleted = Set.copyOf(delta.topicsDelta().deletedTopicIds());
-    }
-    Set<String> configured = new HashSet<>();
-    boolean brokers = false;
-    if (delta.configsDelta() != null) {
-      for (ConfigResource resource : delta.configsDelta().changes().keySet()) {
-        if (resource.type() == ConfigResource.Type.TOPIC) {
-          configured.add(resource.name());
-        } else if (resource.type() == ConfigResource.Type.BROKER) {
-          brokers = true;
-        }
-      }
-    }
-    return new MetadataSubscriber.Changes(changed, deleted, configured, brokers);
-  }
-
   private void onLeader(LeaderAndEpoch leader) {
-    view = view.withController(leader.leaderId().orElse(-1));
+    views.onLeader(leader);
     leads = leader.isLeader(settings.nodeId());
     // The controller is told after this listener: it must have been when start() completes.
     thread.execute(this::maybeActive);
   }
 
   private void maybeActive() {
-    if (leads && view.image().features().metadataVersion().isPresent()) {
+    if (leads && view().image().features().metadataVersion().isPresent()) {
       active.complete(null);
     }
   }
@@ -294,7 +234,7 @@ public final class KafkaControlPlane implements ControlPlane {
   @Override
   public CompletableFuture<CreateTopicsResponseData> createTopics(
       RequestContext context, CreateTopicsRequestData request, Set<String> describable) {
-    int brokers = view.brokers().size();
+    int brokers = view().brokers().size();
     return controller.createTopics(
         context(context, request.timeoutMs()),
         RequestedFactor.remember(request, settings.replicationFactor(), brokers),
@@ -345,7 +285,7 @@ public final class KafkaControlPlane implements ControlPlane {
   }
 
   private Map<String, String> storedConfigs(ConfigResource resource) {
-    return view.image().configs().configMapForResource(resource);
+    return view().image().configs().configMapForResource(resource);
   }
 
   private static CompletableFuture<Map<ConfigResource, ApiError>> withRefused(
@@ -444,7 +384,7 @@ public final class KafkaControlPlane implements ControlPlane {
   }
 
   private boolean isAlone() {
-    return view.brokers().stream()
+    return view().brokers().stream()
         .allMatch(broker -> broker.fenced() || broker.id() == settings.nodeId());
   }
 

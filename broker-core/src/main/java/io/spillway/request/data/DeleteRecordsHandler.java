@@ -112,6 +112,9 @@ final class DeleteRecordsHandler implements ApiHandler {
   }
 
   private static Errors refusal(Located located, @Nullable BrokerPartition partition) {
+    if (located.error() == Errors.UNKNOWN_TOPIC_OR_PARTITION) {
+      return located.error();
+    }
     if (Topic.isInternal(located.topic())) {
       return Errors.INVALID_TOPIC_EXCEPTION;
     }

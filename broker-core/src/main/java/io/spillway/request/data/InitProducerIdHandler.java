@@ -9,6 +9,7 @@ import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
 import org.apache.kafka.common.message.InitProducerIdRequestData;
 import org.apache.kafka.common.message.InitProducerIdResponseData;
 import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.record.internal.RecordBatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,7 +45,9 @@ final class InitProducerIdHandler implements ApiHandler {
                   "transactions are not served by this broker"));
       return;
     }
-    if ((request.producerId() < 0) != (request.producerEpoch() < 0)) {
+    boolean hasId = request.producerId() != RecordBatch.NO_PRODUCER_ID;
+    boolean hasEpoch = request.producerEpoch() != RecordBatch.NO_PRODUCER_EPOCH;
+    if (hasId != hasEpoch) {
       exchange.fail(
           new InvalidRequestException(
               "producerId %d and epoch %d do not fit"

@@ -84,19 +84,34 @@ final class ListOffsetsHandler implements ApiHandler {
       exchange.fail(new InvalidRequestException("replicas are not served: data is stored once"));
       return;
     }
-    Set<TopicPartition> seen = new HashSet<>();
+    Set<TopicPartition> repeated = repeated(request);
     List<List<Question>> topics = new ArrayList<>(request.topics().size());
     List<Located> all = new ArrayList<>();
     for (ListOffsetsTopic topic : request.topics()) {
       List<Question> questions = new ArrayList<>(topic.partitions().size());
       for (ListOffsetsPartition asked : topic.partitions()) {
         Located located = locator.byName(topic.name(), asked.partitionIndex());
-        questions.add(new Question(asked, located, !seen.add(located.topicPartition())));
+        questions.add(new Question(asked, located, repeated.contains(located.topicPartition())));
         all.add(located);
       }
       topics.add(questions);
     }
     open.whenOpen(exchange, all, () -> answer(exchange, request, topics));
+  }
+
+  /** Asked for more than once: none of the questions is answered. */
+  private static Set<TopicPartition> repeated(ListOffsetsRequestData request) {
+    Set<TopicPartition> seen = new HashSet<>();
+    Set<TopicPartition> repeated = new HashSet<>();
+    for (ListOffsetsTopic topic : request.topics()) {
+      for (ListOffsetsPartition asked : topic.partitions()) {
+        TopicPartition tp = new TopicPartition(topic.name(), asked.partitionIndex());
+        if (!seen.add(tp)) {
+          repeated.add(tp);
+        }
+      }
+    }
+    return repeated;
   }
 
   private void answer(

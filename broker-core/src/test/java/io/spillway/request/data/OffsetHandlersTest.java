@@ -98,6 +98,26 @@ class OffsetHandlersTest {
   }
 
   @Test
+  void aPartitionThatIsAskedForTwiceIsAnsweredInNeitherPlace() {
+    ListOffsetsRequestData request = listRequest(-1, -1);
+    request.topics().add(listRequest(-2, -1).topics().get(0));
+    request
+        .topics()
+        .get(1)
+        .setPartitions(
+            List.of(
+                request.topics().get(1).partitions().get(0),
+                new ListOffsetsPartition().setPartitionIndex(7).setTimestamp(-1)));
+    FakeExchange exchange = broker.send(ApiKeys.LIST_OFFSETS, 11, request);
+    partitions.run();
+    assertThat(exchange.response(ListOffsetsResponseData.class).topics())
+        .flatExtracting(topic -> topic.partitions())
+        .extracting(each -> Errors.forCode(each.errorCode()))
+        .containsExactly(
+            Errors.INVALID_REQUEST, Errors.INVALID_REQUEST, Errors.UNKNOWN_TOPIC_OR_PARTITION);
+  }
+
+  @Test
   void listOffsetsWaitsForAPartitionToOpen() {
     partitions.store.holdClaims = true;
     partitions.apply(partitions.metadata.topic("topic", new Uuid(3, 3), 1));
@@ -127,6 +147,7 @@ class OffsetHandlersTest {
             new Case(2, -1, Errors.NONE, 0, 2),
             new Case(3, 3, Errors.NONE, 3, 3),
             new Case(4, 3, Errors.NONE, -1, -1),
+            new Case(-1, 3, Errors.NONE, -1, -1),
             new Case(0, 2, Errors.FENCED_LEADER_EPOCH, -1, -1),
             new Case(0, 4, Errors.UNKNOWN_LEADER_EPOCH, -1, -1))) {
       OffsetForLeaderEpochRequestData request = new OffsetForLeaderEpochRequestData();
@@ -200,9 +221,36 @@ class OffsetHandlersTest {
             broker.send(
                     ApiKeys.INIT_PRODUCER_ID,
                     5,
-                    new InitProducerIdRequestData().setTransactionalId(null).setProducerId(5))
+                    new InitProducerIdRequestData().setTransactionalId(""))
                 .failure)
         .isEqualTo(Errors.INVALID_REQUEST);
+  }
+
+  @Test
+  void aProducerIdAndAnEpochBelongTogether() {
+    record Case(long producerId, int epoch) {}
+    for (Case half :
+        List.of(new Case(5, -1), new Case(-1, 5), new Case(-5, -1), new Case(-1, -5))) {
+      assertThat(init(half.producerId, half.epoch).failure)
+          .as("%s", half)
+          .isEqualTo(Errors.INVALID_REQUEST);
+    }
+    assertThat(broker.blocks).as("no id was used").isEmpty();
+    FakeExchange whole = init(5, 3);
+    broker.blocks.removeFirst().complete(new ProducerIdBlock(100, 10));
+    assertThat(whole.response(InitProducerIdResponseData.class).producerId())
+        .as("without a transactional id it is a new one")
+        .isEqualTo(100);
+  }
+
+  private FakeExchange init(long producerId, int epoch) {
+    return broker.send(
+        ApiKeys.INIT_PRODUCER_ID,
+        5,
+        new InitProducerIdRequestData()
+            .setTransactionalId(null)
+            .setProducerId(producerId)
+            .setProducerEpoch((short) epoch));
   }
 
   @Test
@@ -236,6 +284,7 @@ class OffsetHandlersTest {
     assertThat(delete("topic", -1)).isEqualTo("NONE 3");
     assertThat(delete("__consumer_offsets", 0)).isEqualTo("INVALID_TOPIC_EXCEPTION -1");
     assertThat(delete("nope", 0)).isEqualTo("UNKNOWN_TOPIC_OR_PARTITION -1");
+    assertThat(delete("__transaction_state", 0)).isEqualTo("UNKNOWN_TOPIC_OR_PARTITION -1");
     partitions.configs.put("topic", Map.of("cleanup.policy", "compact"));
     assertThat(delete("topic", -1)).isEqualTo("POLICY_VIOLATION -1");
   }

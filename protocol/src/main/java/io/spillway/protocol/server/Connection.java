@@ -1,12 +1,8 @@
 package io.spillway.protocol.server;
 
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.util.concurrent.EventExecutor;
 import io.spillway.protocol.codec.DecodedRequest;
 import io.spillway.protocol.codec.DecodedRequest.Malformed;
@@ -23,11 +19,8 @@ import io.spillway.protocol.frame.ReadPause;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
-import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.regex.Pattern;
 import org.apache.kafka.common.message.ApiVersionsRequestData;
 import org.apache.kafka.common.message.ApiVersionsResponseData;
 import org.apache.kafka.common.protocol.ApiKeys;
@@ -59,12 +52,6 @@ final class Connection extends ChannelInboundHandlerAdapter
   /** Above this a parsed request keeps its frame's budget until it is answered. */
   private static final int EARLY_RELEASE_MAX_BYTES = 64 * 1024;
 
-  /** KIP-511. */
-  private static final Pattern SOFTWARE =
-      Pattern.compile("[a-zA-Z0-9](?:[a-zA-Z0-9\\-.]*[a-zA-Z0-9])?");
-
-  private static final int MAX_SOFTWARE_CHARS = 256;
-
   private final KafkaServer.Serving serving;
   private final ServerLimits limits;
   private final Channel channel;
@@ -72,30 +59,25 @@ final class Connection extends ChannelInboundHandlerAdapter
   private final String listener;
   private final InetSocketAddress remoteAddress;
   private final InetSocketAddress localAddress;
+  private final ClientIdentity client;
   private final ReadGate gate;
   private final FrameReceiver receiver;
+  private final ResponseWriter responses;
+  private final Muting muting;
+  private final PeerWatch watch;
   private final ArrayDeque<Frame> waiting = new ArrayDeque<>();
   private final ArrayDeque<PendingRequest> inFlight = new ArrayDeque<>();
   private final AtomicBoolean pumpScheduled = new AtomicBoolean();
 
   private InflightBudget.Account account;
-  private volatile String softwareName = "";
-  private volatile String softwareVersion = "";
   private volatile @Nullable Object attachment;
   private volatile boolean closed;
 
   private boolean pumping;
-  private boolean unflushed;
   private boolean finishing;
   private boolean lastWriteQueued;
   private boolean barrierInFlight;
   private @Nullable CloseReason closeReason;
-  private long mutedUntilNanos;
-
-  private long activeNanos;
-  private long seenReceivedBytes;
-  private long seenWriteProgress;
-  private long writeProgressNanos;
 
   Connection(KafkaServer.Serving serving, Channel channel, String listener, String id) {
     this.serving = serving;
@@ -105,7 +87,8 @@ final class Connection extends ChannelInboundHandlerAdapter
     this.id = id;
     this.remoteAddress = (InetSocketAddress) channel.remoteAddress();
     this.localAddress = (InetSocketAddress) channel.localAddress();
-    this.account = serving.budget().open(accountOf(null));
+    this.client = new ClientIdentity(remoteAddress);
+    this.account = serving.budget().open(client.accountOf(null));
     this.gate = new ReadGate(channel.config(), serving.counters()::onPause);
     FrameLimits frameLimits =
         new FrameLimits(
@@ -116,8 +99,9 @@ final class Connection extends ChannelInboundHandlerAdapter
     this.receiver =
         new FrameReceiver(
             serving.allocator(), frameLimits, serving.budget(), serving.clock(), gate, this);
-    this.activeNanos = serving.clock().nanoTime();
-    this.writeProgressNanos = activeNanos;
+    this.responses = new ResponseWriter(channel, serving.encoder(), serving.counters().bytesOut);
+    this.muting = new Muting(gate, serving.clock(), channel.eventLoop(), this::pump);
+    this.watch = new PeerWatch(limits, responses, serving.clock().nanoTime(), this::closeNow);
   }
 
   boolean isOn(EventExecutor loop) {
@@ -153,12 +137,12 @@ final class Connection extends ChannelInboundHandlerAdapter
 
   @Override
   public String clientSoftwareName() {
-    return softwareName;
+    return client.softwareName();
   }
 
   @Override
   public String clientSoftwareVersion() {
-    return softwareVersion;
+    return client.softwareVersion();
   }
 
   @Override
@@ -261,14 +245,7 @@ final class Connection extends ChannelInboundHandlerAdapter
 
   @Override
   public void channelReadComplete(ChannelHandlerContext context) {
-    flush();
-  }
-
-  private void flush() {
-    if (unflushed) {
-      unflushed = false;
-      channel.flush();
-    }
+    responses.flush();
   }
 
   @Override
@@ -305,7 +282,7 @@ final class Connection extends ChannelInboundHandlerAdapter
     }
     if (!closed) {
       if (!receiver.isReading()) {
-        flush();
+        responses.flush();
       }
       adjustGate();
       finishIfDone();
@@ -313,7 +290,7 @@ final class Connection extends ChannelInboundHandlerAdapter
   }
 
   private void adjustGate() {
-    if (channel.isWritable()) {
+    if (responses.isWritable()) {
       gate.resume(ReadPause.UNWRITABLE);
     } else {
       gate.pause(ReadPause.UNWRITABLE);
@@ -327,7 +304,11 @@ final class Connection extends ChannelInboundHandlerAdapter
 
   private boolean handOverNext() {
     Frame next = waiting.peek();
-    if (next == null || finishing || isMuted() || !channel.isWritable() || !isTurnOf(next)) {
+    if (next == null
+        || finishing
+        || muting.isMuted()
+        || !responses.isWritable()
+        || !isTurnOf(next)) {
       return false;
     }
     waiting.remove();
@@ -351,7 +332,7 @@ final class Connection extends ChannelInboundHandlerAdapter
       try {
         serving.handler().handle(request);
         // Now, not at the answer: else all that is pipelined behind it would pass for one pause.
-        mute(request.takeMuteNanos());
+        muting.mute(request.takeMuteNanos());
       } catch (RuntimeException | Error e) {
         logDefect("handling " + served.api() + " failed", e);
         request.close("handling " + served.api() + " failed");
@@ -391,65 +372,26 @@ final class Connection extends ChannelInboundHandlerAdapter
       closeNow(
           CloseReason.NOT_SERVED,
           "request not served: "
-              + describe(request.apiKey(), request.version(), request.clientId()));
+              + client.describe(request.apiKey(), request.version(), request.clientId()));
     } else if (decoded instanceof Malformed request) {
       closeNow(
           CloseReason.MALFORMED_REQUEST,
           "request not readable: "
-              + describe(request.apiKey(), request.version(), request.clientId())
+              + client.describe(request.apiKey(), request.version(), request.clientId())
               + ": "
               + request.cause());
     }
   }
 
-  private String describe(short apiKey, short version, @Nullable String clientId) {
-    String name = ApiKeys.hasId(apiKey) ? " (" + ApiKeys.forId(apiKey).name + ")" : "";
-    return "api key "
-        + apiKey
-        + name
-        + " version "
-        + version
-        + " client id "
-        + printable(clientId)
-        + (softwareName.isEmpty() ? "" : " software " + softwareName + "/" + softwareVersion);
-  }
-
-  /** What a client calls itself may be anything; a log line stays a line. */
-  private static String printable(@Nullable String text) {
-    if (text == null) {
-      return "(none)";
-    }
-    StringBuilder out = new StringBuilder();
-    text.codePoints()
-        .limit(100)
-        .forEach(c -> out.appendCodePoint(Character.isISOControl(c) ? '?' : c));
-    return out.toString();
-  }
-
   private void learnFrom(Served served) {
-    String wanted = accountOf(served.clientId());
+    String wanted = client.accountOf(served.clientId());
     if (!wanted.equals(account.client())) {
       account.close();
       account = serving.budget().open(wanted);
     }
     if (served.body() instanceof ApiVersionsRequestData versions && served.version() >= 3) {
-      if (isSoftware(versions.clientSoftwareName())
-          && isSoftware(versions.clientSoftwareVersion())) {
-        softwareName = versions.clientSoftwareName();
-        softwareVersion = versions.clientSoftwareVersion();
-      }
+      client.learnFrom(versions);
     }
-  }
-
-  private static boolean isSoftware(String text) {
-    return text.length() <= MAX_SOFTWARE_CHARS && SOFTWARE.matcher(text).matches();
-  }
-
-  /** Clients that gave no name yet share what their address gets. */
-  private String accountOf(@Nullable String clientId) {
-    return clientId == null || clientId.isEmpty()
-        ? "@" + remoteAddress.getAddress().getHostAddress()
-        : clientId;
   }
 
   // ---- outgoing
@@ -463,7 +405,7 @@ final class Connection extends ChannelInboundHandlerAdapter
       if (inFlight.isEmpty()) {
         barrierInFlight = false;
       }
-      mute(head.takeMuteNanos());
+      muting.mute(head.takeMuteNanos());
       ApiMessage response = head.response();
       if (response == null) {
         head.finish();
@@ -476,74 +418,10 @@ final class Connection extends ChannelInboundHandlerAdapter
   }
 
   private void write(PendingRequest request, ApiMessage response) {
-    List<ByteBuf> parts;
     try {
-      parts =
-          serving
-              .encoder()
-              .encode(request.apiKey(), request.apiVersion(), request.correlationId(), response);
+      responses.write(request, response);
     } catch (RuntimeException | OutOfMemoryError e) {
-      request.finish();
       fail("response to " + request.apiKey() + " v" + request.apiVersion() + " cannot be sent", e);
-      return;
-    }
-    unflushed = true;
-    int last = parts.size() - 1;
-    for (int i = 0; i < last; i++) {
-      channel.write(parts.get(i), channel.voidPromise());
-    }
-    long bytes = 0;
-    for (ByteBuf part : parts) {
-      bytes += part.readableBytes();
-    }
-    long size = bytes;
-    channel
-        .write(parts.get(last))
-        .addListener(
-            written -> {
-              if (written.isSuccess()) {
-                serving.counters().bytesOut.add(size);
-              }
-              request.finish();
-            });
-  }
-
-  // ---- KIP-219
-
-  private boolean isMuted() {
-    return gate.isPausedBy(ReadPause.MUTED);
-  }
-
-  private void mute(long durationNanos) {
-    long until = serving.clock().nanoTime() + durationNanos;
-    if (durationNanos <= 0) {
-      return;
-    }
-    if (isMuted() && mutedUntilNanos - until >= 0) {
-      return;
-    }
-    boolean waker = isMuted();
-    mutedUntilNanos = until;
-    gate.pause(ReadPause.MUTED);
-    if (!waker) {
-      unmuteAfter(durationNanos);
-    }
-  }
-
-  private void unmuteAfter(long nanos) {
-    channel.eventLoop().schedule(this::unmuteIfDue, nanos, TimeUnit.NANOSECONDS);
-  }
-
-  private void unmuteIfDue() {
-    if (closed) {
-      return;
-    }
-    long left = mutedUntilNanos - serving.clock().nanoTime();
-    if (left > 0) {
-      unmuteAfter(left);
-    } else {
-      gate.resume(ReadPause.MUTED);
-      pump();
     }
   }
 
@@ -565,7 +443,7 @@ final class Connection extends ChannelInboundHandlerAdapter
   private void finishIfDone() {
     if (finishing && inFlight.isEmpty() && !lastWriteQueued) {
       lastWriteQueued = true;
-      channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
+      responses.finish();
     }
   }
 
@@ -621,6 +499,7 @@ final class Connection extends ChannelInboundHandlerAdapter
       handOverOrphans();
     }
     closed = true;
+    muting.stop();
     dropWaiting();
     for (PendingRequest request : inFlight) {
       if (request.isAnswered()) {
@@ -662,39 +541,10 @@ final class Connection extends ChannelInboundHandlerAdapter
     }
     receiver.checkProgress(nowNanos);
     if (!closed && channel.isActive()) {
-      checkWriteProgress(nowNanos);
-      checkIdle(nowNanos);
-    }
-  }
-
-  private void checkWriteProgress(long nowNanos) {
-    ChannelOutboundBuffer outbound = channel.unsafe().outboundBuffer();
-    long unsent = unsentBytes();
-    long progress = outbound == null ? 0 : outbound.currentProgress() - unsent;
-    if (unsent == 0 || progress != seenWriteProgress) {
-      seenWriteProgress = progress;
-      writeProgressNanos = nowNanos;
-    } else if (nowNanos - writeProgressNanos >= limits.writeTimeout().toNanos()) {
-      closeNow(
-          CloseReason.SLOW_READER,
-          "the client took no byte of its responses for " + limits.writeTimeout());
-    }
-  }
-
-  private long unsentBytes() {
-    ChannelOutboundBuffer outbound = channel.unsafe().outboundBuffer();
-    return outbound == null ? 0 : outbound.totalPendingWriteBytes();
-  }
-
-  /** Whoever still takes a response is slow at worst, and judged as that. */
-  private void checkIdle(long nowNanos) {
-    boolean waitsForPeer = receiver.isMidFrame() || isMuted() || unsentBytes() > 0;
-    boolean busy = waitsForPeer || !inFlight.isEmpty() || !waiting.isEmpty();
-    if (busy || receiver.receivedBytes() != seenReceivedBytes) {
-      seenReceivedBytes = receiver.receivedBytes();
-      activeNanos = nowNanos;
-    } else if (nowNanos - activeNanos >= limits.idleTimeout().toNanos()) {
-      closeNow(CloseReason.IDLE, "idle for " + limits.idleTimeout());
+      watch.checkWriteProgress(nowNanos);
+      boolean waitsForPeer = receiver.isMidFrame() || muting.isMuted();
+      boolean busy = waitsForPeer || !inFlight.isEmpty() || !waiting.isEmpty();
+      watch.checkIdle(nowNanos, busy, receiver.receivedBytes());
     }
   }
 }

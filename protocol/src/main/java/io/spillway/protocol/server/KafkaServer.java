@@ -1,31 +1,16 @@
 package io.spillway.protocol.server;
 
-import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
-import io.netty.channel.ChannelOption;
-import io.netty.channel.IoHandlerFactory;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.WriteBufferWaterMark;
-import io.netty.channel.epoll.Epoll;
-import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.channel.epoll.EpollServerSocketChannel;
-import io.netty.channel.nio.NioIoHandler;
-import io.netty.channel.socket.ServerSocketChannel;
-import io.netty.channel.socket.nio.NioServerSocketChannel;
-import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.EventExecutor;
 import io.spillway.protocol.codec.RequestDecoder;
 import io.spillway.protocol.codec.ResponseEncoder;
 import io.spillway.protocol.codec.ServedApis;
 import io.spillway.protocol.frame.InflightBudget;
 import io.spillway.runtime.Clock;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -36,7 +21,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -80,11 +64,10 @@ public final class KafkaServer implements AutoCloseable {
   private final InflightBudget budget;
   private final ServerCounters counters = new ServerCounters();
   private final LogLimiter logs;
-  private final MultiThreadIoEventLoopGroup loops;
+  private final Sockets sockets;
   private final Map<String, Channel> listeners = new LinkedHashMap<>();
   private final Set<Connection> connections = ConcurrentHashMap.newKeySet();
-  private final Map<InetAddress, Integer> connectionsByIp = new ConcurrentHashMap<>();
-  private final AtomicInteger connectionCount = new AtomicInteger();
+  private final ConnectionCounts counts;
   private final AtomicLong nextConnection = new AtomicLong();
   private final Object lifecycle = new Object();
   private volatile @Nullable Serving serving;
@@ -92,7 +75,7 @@ public final class KafkaServer implements AutoCloseable {
   private final CountDownLatch drained = new CountDownLatch(1);
   private boolean closed;
 
-  private KafkaServer(KafkaServerConfig config, Clock clock, boolean epoll) {
+  private KafkaServer(KafkaServerConfig config, Clock clock) {
     this.config = config;
     this.clock = clock;
     this.budget =
@@ -108,10 +91,8 @@ public final class KafkaServer implements AutoCloseable {
             PooledByteBufAllocator.defaultSmallCacheSize(),
             PooledByteBufAllocator.defaultNormalCacheSize(),
             false);
-    IoHandlerFactory handlers = epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
-    this.loops =
-        new MultiThreadIoEventLoopGroup(
-            config.networkThreads(), new DefaultThreadFactory(config.threadName(), true), handlers);
+    this.counts = new ConnectionCounts(config.limits());
+    this.sockets = new Sockets(config);
   }
 
   /**
@@ -120,14 +101,10 @@ public final class KafkaServer implements AutoCloseable {
    * @throws BindFailedException naming the listener that could not be bound; nothing stays open
    */
   public static KafkaServer bind(KafkaServerConfig config, Clock clock) throws BindFailedException {
-    boolean epoll = config.transport() == Transport.AUTO && Epoll.isAvailable();
-    if (config.transport() == Transport.AUTO && !epoll) {
-      LOG.info("sockets are driven by NIO: {}", String.valueOf(Epoll.unavailabilityCause()));
-    }
-    KafkaServer server = new KafkaServer(config, clock, epoll);
+    KafkaServer server = new KafkaServer(config, clock);
     try {
       for (ListenerConfig listener : config.listeners()) {
-        server.bind(listener, epoll);
+        server.bind(listener);
       }
     } catch (BindFailedException e) {
       server.close();
@@ -136,44 +113,9 @@ public final class KafkaServer implements AutoCloseable {
     return server;
   }
 
-  private void bind(ListenerConfig listener, boolean epoll) throws BindFailedException {
-    Class<? extends ServerSocketChannel> type =
-        epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
-    ServerBootstrap bootstrap =
-        new ServerBootstrap()
-            .group(loops)
-            .channel(type)
-            .option(ChannelOption.SO_BACKLOG, config.backlog())
-            .option(ChannelOption.SO_REUSEADDR, true)
-            .option(ChannelOption.AUTO_READ, false)
-            .childOption(ChannelOption.ALLOCATOR, allocator)
-            .childOption(ChannelOption.TCP_NODELAY, true)
-            .childOption(ChannelOption.SO_KEEPALIVE, true)
-            .childOption(
-                ChannelOption.WRITE_BUFFER_WATER_MARK,
-                new WriteBufferWaterMark(
-                    config.limits().writeHighWaterBytes() / 2,
-                    config.limits().writeHighWaterBytes()))
-            .childHandler(new Initializer(listener.name()));
-    if (config.sendBufferBytes() > 0) {
-      bootstrap.childOption(ChannelOption.SO_SNDBUF, config.sendBufferBytes());
-    }
-    if (config.receiveBufferBytes() > 0) {
-      bootstrap.option(ChannelOption.SO_RCVBUF, config.receiveBufferBytes());
-    }
-    InetSocketAddress address =
-        listener.host().isEmpty()
-            ? new InetSocketAddress(listener.port())
-            : new InetSocketAddress(listener.host(), listener.port());
-    if (address.isUnresolved()) {
-      throw new BindFailedException(listener, new UnknownHostException("unknown host"));
-    }
-    ChannelFuture bound = bootstrap.bind(address).awaitUninterruptibly();
-    Throwable cause = bound.cause();
-    if (cause != null) {
-      throw new BindFailedException(listener, cause);
-    }
-    listeners.put(listener.name(), bound.channel());
+  private void bind(ListenerConfig listener) throws BindFailedException {
+    Channel bound = sockets.bind(listener, allocator, new Initializer(listener.name()));
+    listeners.put(listener.name(), bound);
   }
 
   /** The port a listener is bound to, also when port 0 was asked for. */
@@ -194,7 +136,7 @@ public final class KafkaServer implements AutoCloseable {
       serving = new Serving(apis, handler);
     }
     long sweepNanos = sweepNanos();
-    for (EventExecutor loop : loops) {
+    for (EventExecutor loop : sockets.loops()) {
       loop.scheduleWithFixedDelay(
           () -> sweepLoop(loop), sweepNanos, sweepNanos, TimeUnit.NANOSECONDS);
     }
@@ -267,9 +209,7 @@ public final class KafkaServer implements AutoCloseable {
           connection -> connection.closeNow(CloseReason.SHUTDOWN, "the server is closing"));
       awaitNoConnections(Duration.ofSeconds(STOP_TIMEOUT_SECONDS));
     }
-    loops
-        .shutdownGracefully(0, STOP_TIMEOUT_SECONDS, TimeUnit.SECONDS)
-        .awaitUninterruptibly(STOP_TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    sockets.close();
   }
 
   private void eachConnection(Consumer<Connection> task) {
@@ -315,7 +255,7 @@ public final class KafkaServer implements AutoCloseable {
         channel.close();
         return;
       }
-      CloseReason refusal = admit(remote.getAddress());
+      CloseReason refusal = counts.admit(remote.getAddress());
       if (refusal != null) {
         refuse(channel, refusal);
         return;
@@ -347,30 +287,11 @@ public final class KafkaServer implements AutoCloseable {
             listener,
             channel.remoteAddress(),
             reason,
-            connectionCount.get(),
+            counts.open(),
             suppressed);
       }
       channel.close();
     }
-  }
-
-  /** Counts a connection in; or says why not, and counts nothing. */
-  private @Nullable CloseReason admit(InetAddress address) {
-    if (connectionCount.incrementAndGet() > config.limits().maxConnections()) {
-      connectionCount.decrementAndGet();
-      return CloseReason.TOO_MANY_CONNECTIONS;
-    }
-    if (connectionsByIp.merge(address, 1, Integer::sum)
-        > config.limits().maxConnectionsFrom(address)) {
-      countOut(address);
-      return CloseReason.TOO_MANY_CONNECTIONS_PER_IP;
-    }
-    return null;
-  }
-
-  private void countOut(InetAddress address) {
-    connectionCount.decrementAndGet();
-    connectionsByIp.computeIfPresent(address, (ip, count) -> count == 1 ? null : count - 1);
   }
 
   /** What a connection needs of its server. */
@@ -428,7 +349,7 @@ public final class KafkaServer implements AutoCloseable {
     }
 
     void onClosed(Connection connection) {
-      countOut(connection.remoteAddress().getAddress());
+      counts.countOut(connection.remoteAddress().getAddress());
       connections.remove(connection);
       countDownIfDrained();
     }

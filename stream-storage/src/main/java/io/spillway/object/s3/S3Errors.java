@@ -144,6 +144,14 @@ final class S3Errors {
 
   private ObjectStoreException unanswered(String message, Throwable cause, boolean repeatable) {
     String said = message + rootMessage(cause);
+    if (find(cause, LinkageError.class) != null) {
+      // The SDK may load it only at a request. It will not turn up by waiting.
+      return new ObjectStoreException.Refused(
+          said
+              + ": a class or library of this installation is missing or does not fit the others:"
+              + " install it anew, and set no class path of your own",
+          cause);
+    }
     if (find(cause, GeneralSecurityException.class) != null) {
       return new ObjectStoreException.Refused(
           said + ": if the store's certificate is right, name its authority with ca=FILE", cause);

@@ -33,6 +33,7 @@ final class S3Requests implements AutoCloseable {
   private final Set<Runnable> unanswered = ConcurrentHashMap.newKeySet();
   private int underWay;
   private boolean closed;
+  private volatile boolean disconnected;
 
   /**
    * @param baseTimeout of an attempt that moves nothing; each MiB adds a second
@@ -77,7 +78,7 @@ final class S3Requests implements AutoCloseable {
     CompletableFuture<R> sent;
     try {
       sent = request.get();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | LinkageError e) {
       sent = CompletableFuture.failedFuture(e);
     }
     Runnable giveUp =
@@ -97,6 +98,9 @@ final class S3Requests implements AutoCloseable {
             fail(kind, failure, onFailure, result);
           }
         });
+    if (disconnected) {
+      giveUp.run(); // it was on its way here while the others were answered
+    }
     return result;
   }
 
@@ -132,7 +136,11 @@ final class S3Requests implements AutoCloseable {
     return AwsRequestOverrideConfiguration.builder().apiCallTimeout(timeout).build();
   }
 
-  /** Waits a moment for requests under way; those that take longer fail. */
+  /**
+   * Waits a moment for requests under way; those that take longer fail. What the kernel has of a
+   * body, a few MiB of each connection, it may go on sending to a store that reads slowly: the
+   * store gets the beginning of a request that never ends, and stores nothing.
+   */
   @Override
   public void close() {
     synchronized (this) {
@@ -153,6 +161,7 @@ final class S3Requests implements AutoCloseable {
     }
     connection.close();
     // The SDK does not answer for every request whose connection it closes.
+    disconnected = true;
     unanswered.forEach(Runnable::run);
     unanswered.clear();
   }

@@ -65,6 +65,17 @@ public final class ChildProcess implements AutoCloseable {
     pumps.add(thread);
   }
 
+  /** Writes a line to the process's standard input. */
+  public void say(String line) {
+    try {
+      OutputStream out = process.getOutputStream();
+      out.write((line + "\n").getBytes(StandardCharsets.UTF_8));
+      out.flush();
+    } catch (IOException e) {
+      throw new UncheckedIOException(name + " does not read its input:\n" + output(), e);
+    }
+  }
+
   /** Writes to the process's standard input and closes it. */
   public void feed(byte[] input) {
     try (OutputStream out = process.getOutputStream()) {
@@ -144,6 +155,21 @@ public final class ChildProcess implements AutoCloseable {
   /** SIGTERM; what it still says is kept. */
   public void terminate() {
     process.toHandle().destroy(); // the process's own method would close its output
+  }
+
+  /** SIGSTOP: the process does nothing until {@link #resume}, and does not know it. */
+  public void pause() {
+    signal("STOP");
+  }
+
+  /** SIGCONT. */
+  public void resume() {
+    signal("CONT");
+  }
+
+  private void signal(String signal) {
+    List<String> kill = List.of("sh", "-c", "kill -" + signal + " " + pid());
+    start(name + "-signal", Path.of("."), Map.of(), kill).awaitSuccess(Duration.ofSeconds(30));
   }
 
   /** SIGKILL. */

@@ -1,0 +1,2 @@
+/** Programs that tests run as processes of their own. */
+package io.spillway.peers;
