@@ -185,13 +185,7 @@ class HostileClientsTest {
   void aClientThatMeansAnotherBrokerIsSentToLookForItsClusterAnew() throws Exception {
     try (WireClient client = new WireClient(broker.bootstrapServers())) {
       String cluster =
-          client
-              .call(
-                  ApiKeys.METADATA,
-                  12,
-                  noTopics(),
-                  MetadataResponseData.class)
-              .clusterId();
+          client.call(ApiKeys.METADATA, 12, noTopics(), MetadataResponseData.class).clusterId();
       assertThat(apiVersions(client, null, -1)).isEqualTo(Errors.NONE);
       assertThat(apiVersions(client, cluster, 1)).isEqualTo(Errors.NONE);
       assertThat(apiVersions(client, cluster, 7)).isEqualTo(Errors.REBOOTSTRAP_REQUIRED);

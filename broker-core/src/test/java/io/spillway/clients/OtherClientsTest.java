@@ -108,12 +108,9 @@ class OtherClientsTest {
       consumer.awaitSuccess(Peers.PATIENCE);
       assertThat(consumer.stdout())
           .containsExactlyInAnyOrder(
-              "gone -1 ",
-              "small 1 v",
-              "large " + LARGE_BYTES + " " + "v".repeat(LARGE_BYTES));
+              "gone -1 ", "small 1 v", "large " + LARGE_BYTES + " " + "v".repeat(LARGE_BYTES));
     }
-    assertThat(valueBytes(topic))
-        .isEqualTo(Map.of("gone", -1, "small", 1, "large", LARGE_BYTES));
+    assertThat(valueBytes(topic)).isEqualTo(Map.of("gone", -1, "small", 1, "large", LARGE_BYTES));
   }
 
   /**

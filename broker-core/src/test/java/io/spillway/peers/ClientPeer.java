@@ -132,8 +132,7 @@ public final class ClientPeer {
 
   /** From one byte to, in the last of each codec, what a producer sends without being told to. */
   private static byte[] payload(int number) {
-    byte[] payload =
-        new byte[number == RECORDS - 1 ? LARGEST_BYTES : 1 + number * number % 20_000];
+    byte[] payload = new byte[number == RECORDS - 1 ? LARGEST_BYTES : 1 + number * number % 20_000];
     java.util.Arrays.fill(payload, (byte) number);
     return payload;
   }
