@@ -3,6 +3,7 @@ package io.spillway.clients;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.embed.Broker;
+import io.spillway.peers.BrokerProcess;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -26,10 +27,15 @@ import org.apache.kafka.common.serialization.StringSerializer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** G6, G7: what a broken or hostile client sends harms nobody else. */
 class HostileClientsTest {
+
+  private static final int CONNECTIONS = 2_000;
+  private static final int BUDGET_BYTES = 16 << 20;
+  private static final int HALF_SENT_BYTES = 64 << 10;
 
   private static Broker broker;
 
@@ -92,6 +98,68 @@ class HostileClientsTest {
     }
   }
 
+  /**
+   * One client id has a thousand connections that each begin a frame and never end it, four times
+   * what requests may take; a thousand others say nothing at all.
+   */
+  @Tag("full")
+  @Test
+  void twoThousandIdleConnectionsStayWithinTheBudgetBesideGoodClients_G7() throws Exception {
+    List<WireClient> clients = new ArrayList<>();
+    try (Broker small =
+        Broker.builder()
+            .temporaryDirectory()
+            .set("metrics.listener", "127.0.0.1:0")
+            .set("queued.max.request.bytes", Integer.toString(BUDGET_BYTES))
+            .set("socket.request.max.bytes", Integer.toString(BUDGET_BYTES / 8))
+            .set("request.receive.timeout.ms", "600000")
+            .start()) {
+      int port = small.metricsPort().orElseThrow();
+      for (int i = 0; i < CONNECTIONS; i++) {
+        WireClient client = new WireClient(small.bootstrapServers());
+        clients.add(client);
+        if (i % 2 == 0) {
+          client.call(ApiKeys.METADATA, 12, noTopics(), MetadataResponseData.class); // its name
+          client.sendRaw(ByteBuffer.allocate(6).putInt(HALF_SENT_BYTES).array());
+        }
+      }
+      // One holds what its client id may, or waits for it.
+      double begun = CONNECTIONS / 2;
+      double held = 0;
+      double waits = 0;
+      while (held / HALF_SENT_BYTES + waits < begun) {
+        Thread.sleep(20);
+        held = metric(port, "spillway_request_budget_used_bytes");
+        waits = metric(port, "spillway_request_budget_waits_total");
+      }
+      for (int i = 0; i < 3; i++) {
+        assertServesGoodClients(small, "beside " + CONNECTIONS + " connections");
+        assertThat(metric(port, "spillway_connections{")).isGreaterThanOrEqualTo(CONNECTIONS);
+        assertThat(metric(port, "spillway_request_budget_used_bytes"))
+            .isBetween(BUDGET_BYTES / 2.0, (double) BUDGET_BYTES);
+        assertThat(metric(port, "spillway_network_buffer_bytes"))
+            .as("with what was read of a frame that waits")
+            .isLessThan(BUDGET_BYTES + CONNECTIONS * 4096.0);
+      }
+    } finally {
+      for (WireClient client : clients) {
+        client.close();
+      }
+    }
+  }
+
+  private static MetadataRequestData noTopics() {
+    return new MetadataRequestData().setTopics(List.of());
+  }
+
+  private static double metric(int port, String name) {
+    return BrokerProcess.http(port, "/metrics")
+        .lines()
+        .filter(line -> line.startsWith(name))
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+
   @Test
   void anUnknownApiVersionsVersionGetsTheFirstVersionsAnswerWithTheRanges() throws Exception {
     try (WireClient client = new WireClient(broker.bootstrapServers())) {
@@ -117,13 +185,7 @@ class HostileClientsTest {
   void aClientThatMeansAnotherBrokerIsSentToLookForItsClusterAnew() throws Exception {
     try (WireClient client = new WireClient(broker.bootstrapServers())) {
       String cluster =
-          client
-              .call(
-                  ApiKeys.METADATA,
-                  12,
-                  new MetadataRequestData().setTopics(List.of()),
-                  MetadataResponseData.class)
-              .clusterId();
+          client.call(ApiKeys.METADATA, 12, noTopics(), MetadataResponseData.class).clusterId();
       assertThat(apiVersions(client, null, -1)).isEqualTo(Errors.NONE);
       assertThat(apiVersions(client, cluster, 1)).isEqualTo(Errors.NONE);
       assertThat(apiVersions(client, cluster, 7)).isEqualTo(Errors.REBOOTSTRAP_REQUIRED);
@@ -201,6 +263,10 @@ class HostileClientsTest {
   }
 
   private static void assertServesGoodClients(String when) throws Exception {
+    assertServesGoodClients(broker, when);
+  }
+
+  private static void assertServesGoodClients(Broker broker, String when) throws Exception {
     try (KafkaProducer<String, String> producer =
         new KafkaProducer<>(
             Map.of("bootstrap.servers", broker.bootstrapServers()),

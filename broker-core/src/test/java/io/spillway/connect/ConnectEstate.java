@@ -3,10 +3,13 @@ package io.spillway.connect;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.spillway.peers.BrokerProcess;
 import io.spillway.peers.Peers;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +18,7 @@ import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsResult;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -52,7 +56,9 @@ final class ConnectEstate implements AutoCloseable {
   }
 
   private final Path work;
-  private final List<String> brokerSettings;
+  private final Path data;
+  private final boolean diskDies;
+  private final List<String> brokerSettings = new ArrayList<>();
   private final Map<String, String> workerSettings;
   private final Map<String, LineFile> sources = new LinkedHashMap<>();
   private final Map<String, List<String>> sinks = new LinkedHashMap<>();
@@ -63,17 +69,34 @@ final class ConnectEstate implements AutoCloseable {
   private BrokerProcess broker;
   private final Admin admin;
 
-  ConnectEstate(Path work, Map<String, String> workerSettings) {
+  private ConnectEstate(
+      Path work, Map<String, String> workerSettings, boolean diskDies, List<String> storage) {
     this.work = work;
     this.workerSettings = workerSettings;
-    brokerSettings =
+    this.diskDies = diskDies;
+    data = work.resolve("data");
+    brokerSettings.addAll(
         List.of(
             "listeners=PLAINTEXT://127.0.0.1:" + BrokerProcess.freePort(),
             "metrics.listener=off",
             "upload.interval.ms=2000",
-            "data.dir=" + work.resolve("data"));
+            "data.dir=" + data));
+    brokerSettings.addAll(storage);
     broker = BrokerProcess.start(work, brokerSettings);
     admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+  }
+
+  /** On a broker with everything in its data directory. */
+  static ConnectEstate onDisk(Path work, Map<String, String> workerSettings) {
+    return new ConnectEstate(work, workerSettings, false, List.of());
+  }
+
+  /** On a broker with everything in a bucket: whenever it is killed, its disk goes too. */
+  static ConnectEstate onBucket(
+      Path work, Map<String, String> workerSettings, List<String> storeSettings) {
+    List<String> storage = new ArrayList<>(storeSettings);
+    storage.add("wal.url=object:");
+    return new ConnectEstate(work, workerSettings, true, storage);
   }
 
   // ------------------------------------------------------------------------------- the parts ---
@@ -164,6 +187,7 @@ final class ConnectEstate implements AutoCloseable {
         });
   }
 
+  /** Kills it and starts it anew; on a bucket that is without one local file. */
   void killBroker() throws Exception {
     disturb(this::restartBroker);
   }
@@ -181,9 +205,20 @@ final class ConnectEstate implements AutoCloseable {
     disturb(() -> startWorkers(count));
   }
 
-  private void restartBroker() {
+  private void restartBroker() throws IOException {
     broker.kill();
+    if (diskDies) {
+      deleteData();
+    }
     broker = BrokerProcess.start(work, brokerSettings);
+  }
+
+  private void deleteData() throws IOException {
+    try (Stream<Path> files = Files.walk(data)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
   }
 
   private void disturb(Event event) throws Exception {

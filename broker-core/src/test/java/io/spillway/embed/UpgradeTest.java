@@ -1,10 +1,10 @@
 package io.spillway.embed;
 
+import static io.spillway.embed.UpgradeFixtures.OLD;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -12,34 +12,23 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
-import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
-import java.util.zip.ZipOutputStream;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
-import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Data directories that earlier builds left are opened and hold what they held. Each archive in
- * {@code /upgrade} is a cleanly stopped broker's directory with records in objects, and one of a
- * broker that was killed with records in the write-ahead log alone; {@link #main} makes new ones.
+ * What earlier builds left is opened and holds what it held: each archive in {@code /upgrade},
+ * whose README says what it is; {@link UpgradeFixtures} makes new ones.
  */
 class UpgradeTest {
-
-  private static final TopicPartition OLD = new TopicPartition("old", 1);
-  private static final int RECORDS = 300;
 
   @TempDir Path work;
 
@@ -47,41 +36,40 @@ class UpgradeTest {
   @ValueSource(strings = {"format-1-stopped", "format-1-killed"})
   void anEarlierBuildsDirectoryHoldsWhatItHeld(String archive) throws Exception {
     unzip("/upgrade/" + archive + ".zip", work);
-    try (Broker broker = Broker.builder().dataDirectory(work).port(0).start()) {
-      assertThat(read(broker)).hasSize(RECORDS).startsWith("value-0").endsWith("value-299");
+    assertHoldsWhatItHeld(Broker.builder());
+  }
+
+  /** P24: of a killed broker's, all is in its chain alone. */
+  @ParameterizedTest
+  @ValueSource(strings = {"format-1-object-wal-stopped", "format-1-object-wal-killed"})
+  void anEarlierBuildsBucketWithTheLogInItHoldsWhatItHeld(String archive) throws Exception {
+    unzip("/upgrade/" + archive + ".zip", work);
+    assertThat(work).isDirectoryContaining("glob:**/store").isDirectoryNotContaining("glob:**/wal");
+    assertHoldsWhatItHeld(Broker.builder().set("wal.url", "object:"));
+  }
+
+  @Test
+  void anEarlierBuildsBackupIsRestored() throws Exception {
+    Path backup = Files.createDirectory(work.resolve("backup"));
+    unzip("/upgrade/format-1-backup.zip", backup);
+    UpgradeFixtures.run(work, "restore", "--set", "data.dir=" + work, "--from", "file:" + backup);
+    assertHoldsWhatItHeld(Broker.builder());
+  }
+
+  private void assertHoldsWhatItHeld(Broker.Builder builder) throws Exception {
+    try (Broker broker = builder.dataDirectory(work).port(0).start()) {
+      assertThat(read(broker))
+          .hasSize(UpgradeFixtures.RECORDS)
+          .startsWith("value-0")
+          .endsWith("value-" + (UpgradeFixtures.RECORDS - 1));
       try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
         assertThat(
-                admin.listConsumerGroupOffsets("old-group").partitionsToOffsetAndMetadata().get())
-            .containsEntry(OLD, new OffsetAndMetadata(17));
+                admin
+                    .listConsumerGroupOffsets(UpgradeFixtures.GROUP)
+                    .partitionsToOffsetAndMetadata()
+                    .get())
+            .containsEntry(OLD, new OffsetAndMetadata(UpgradeFixtures.COMMITTED));
       }
-    }
-  }
-
-  /** Arguments: data directory of a broker, its bootstrap servers, archive to write. */
-  public static void main(String[] arguments) throws Exception {
-    if (arguments.length == 2) {
-      zip(Path.of(arguments[0]), Path.of(arguments[1]));
-    } else {
-      fill(arguments[0]);
-    }
-  }
-
-  private static void fill(String bootstrapServers) throws Exception {
-    try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers));
-        KafkaProducer<String, String> producer =
-            new KafkaProducer<>(
-                Map.of("bootstrap.servers", bootstrapServers),
-                new StringSerializer(),
-                new StringSerializer())) {
-      admin.createTopics(Set.of(new NewTopic(OLD.topic(), 3, (short) 1))).all().get();
-      for (int i = 0; i < RECORDS; i++) {
-        producer.send(new ProducerRecord<>(OLD.topic(), OLD.partition(), "key", "value-" + i));
-      }
-      producer.flush();
-      admin
-          .alterConsumerGroupOffsets("old-group", Map.of(OLD, new OffsetAndMetadata(17)))
-          .all()
-          .get();
     }
   }
 
@@ -102,17 +90,6 @@ class UpgradeTest {
       }
     }
     return values;
-  }
-
-  private static void zip(Path directory, Path archive) throws IOException {
-    try (OutputStream file = Files.newOutputStream(archive);
-        ZipOutputStream zip = new ZipOutputStream(file);
-        Stream<Path> paths = Files.walk(directory)) {
-      for (Path path : paths.filter(Files::isRegularFile).sorted().toList()) {
-        zip.putNextEntry(new ZipEntry(directory.relativize(path).toString()));
-        Files.copy(path, zip);
-      }
-    }
   }
 
   private static void unzip(String resource, Path directory) throws IOException {

@@ -27,6 +27,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 public final class ClientPeer {
 
   private static final int PARTITIONS = 3;
+  private static final int RECORDS = 200;
+  private static final int LARGEST_BYTES = 1_000_000;
 
   private ClientPeer() {}
 
@@ -55,7 +57,7 @@ public final class ClientPeer {
     List<java.util.concurrent.Future<RecordMetadata>> acks = new ArrayList<>();
     try (Producer<byte[], byte[]> producer =
         new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
-      for (int i = 0; i < 200; i++) {
+      for (int i = 0; i < RECORDS; i++) {
         byte[] key = i % 3 == 0 ? null : bytes(compression + "-" + i);
         byte[] value = key != null && i % 7 == 0 ? null : payload(i);
         ProducerRecord<byte[], byte[]> record =
@@ -128,8 +130,9 @@ public final class ClientPeer {
     }
   }
 
+  /** From one byte to, in the last of each codec, what a producer sends without being told to. */
   private static byte[] payload(int number) {
-    byte[] payload = new byte[1 + number * number % 20_000];
+    byte[] payload = new byte[number == RECORDS - 1 ? LARGEST_BYTES : 1 + number * number % 20_000];
     java.util.Arrays.fill(payload, (byte) number);
     return payload;
   }
