@@ -34,9 +34,9 @@ public sealed interface CatalogCommand {
   /**
    * P9. The token names the writer's node and incarnation; the writer's WAL is open.
    *
-   * @param localEndOffset where the epoch's first batch will go if this very incarnation owns the
-   *     stream already (it alone knows what it appended); -1 when it does not, then the epoch
-   *     starts at the committed end
+   * @param localEndOffset where the epoch's first batch will go if this WAL holds batches of the
+   *     stream, appended by this incarnation or recovered by it (it alone knows where they end); -1
+   *     when it does not, then the epoch starts at the committed end
    */
   record Claim(
       UUID commandId,

@@ -55,7 +55,7 @@ import org.jspecify.annotations.Nullable;
 final class CatalogState {
 
   /** The highest rule level that this build knows (P8). */
-  static final int MAX_RULE_LEVEL = StreamCatalog.RULE_LEVEL_TAKEOVER;
+  static final int MAX_RULE_LEVEL = StreamCatalog.RULE_LEVEL_RECOVERED_END;
 
   /** What a new catalog begins with: features that need more raise it when they are first used. */
   static final int FIRST_RULE_LEVEL = 1;
@@ -275,7 +275,7 @@ final class CatalogState {
           "claim %s of stream %s is not newer than %s".formatted(c.token(), c.stream(), newest));
     }
     stream.metadataOffset = Math.max(stream.metadataOffset, c.metadataOffset());
-    if (stream.phase == Phase.OPEN && stream.writer.equals(c.writer())) {
+    if (stream.phase == Phase.OPEN && goesOn(stream.writer, c)) {
       long start = Math.max(stream.committedEndOffset, c.localEndOffset());
       open(stream, c.token(), c.writer(), start);
       return applied();
@@ -288,6 +288,18 @@ final class CatalogState {
     stream.claimant = c.token();
     stream.claimantWriter = c.writer();
     return new MustDrain(position, stream.writer);
+  }
+
+  /**
+   * Whether the claim's writer has, in its WAL, all that the stream's writer may hold uncommitted:
+   * it is the same, or a later incarnation of the same WAL that has recovered batches of the stream
+   * (P3) and so knows where they end.
+   */
+  private boolean goesOn(WriterIncarnation owner, Claim c) {
+    return owner.equals(c.writer())
+        || (ruleLevel >= StreamCatalog.RULE_LEVEL_RECOVERED_END
+            && owner.walId().equals(c.writer().walId())
+            && c.localEndOffset() >= 0);
   }
 
   /**

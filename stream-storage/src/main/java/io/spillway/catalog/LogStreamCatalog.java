@@ -209,6 +209,11 @@ public final class LogStreamCatalog implements StreamCatalog {
   }
 
   @Override
+  public int ruleLevel() {
+    return query(s -> s.ruleLevel);
+  }
+
+  @Override
   public long orphanFloor() {
     return query(s -> s.orphanFloor);
   }

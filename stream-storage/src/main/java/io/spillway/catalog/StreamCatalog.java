@@ -22,6 +22,12 @@ public interface StreamCatalog extends AutoCloseable {
   /** The rule level (P8) from which on a claimant may recover what an object WAL left (P13). */
   int RULE_LEVEL_TAKEOVER = 2;
 
+  /**
+   * The rule level (P8) from which on a WAL's next incarnation goes on with its streams at once,
+   * where the WAL ends, instead of waiting until they are committed to there.
+   */
+  int RULE_LEVEL_RECOVERED_END = 3;
+
   /** Loads the newest checkpoint and replays what follows it. */
   CompletableFuture<Void> open();
 
@@ -57,6 +63,9 @@ public interface StreamCatalog extends AutoCloseable {
   List<ObjectRef> objects();
 
   List<WalState> wals();
+
+  /** P8: which rules are in force. */
+  int ruleLevel();
 
   /** P21: the newest floor. */
   long orphanFloor();

@@ -9,9 +9,9 @@ import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.catalog.StreamCatalog.Verdict;
 import io.spillway.catalog.StreamCatalog.WalState;
 import io.spillway.runtime.Scheduler;
+import io.spillway.upload.Failures;
 import io.spillway.upload.UploadPipeline;
 import io.spillway.wal.StreamId;
-import io.spillway.wal.WalException;
 import io.spillway.wal.WriteAheadLog;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,8 +23,11 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The start of an engine (P2, P3): drains the chains that this node left, recovers its WAL for all
- * its streams, opens the WAL's next incarnation, uploads what it held and closes its streams, so
- * that nothing waits for it any more. Used once.
+ * its streams, and opens the WAL's next incarnation. Streams of which the WAL holds nothing are
+ * closed at once. The others can be claimed at once, too, where the WAL ends: what it holds of them
+ * is read from it and uploaded while the broker serves, so that a start takes as long as reading
+ * the WAL once. What nobody here has claimed by then is closed, since another broker may wait for
+ * it. Used once.
  */
 final class EngineStart {
 
@@ -37,6 +40,7 @@ final class EngineStart {
   private final WriterFence fence;
   private final UploadPipeline uploads;
   private final ForeignChains foreignChains;
+  private final OwnedStreams streams;
   private final Scheduler scheduler;
   private final Function<StreamState, StreamLog> newLog;
   private final Runnable onRecovered;
@@ -53,6 +57,7 @@ final class EngineStart {
       WriterFence fence,
       UploadPipeline uploads,
       ForeignChains foreignChains,
+      OwnedStreams streams,
       Scheduler scheduler,
       Function<StreamState, StreamLog> newLog,
       Runnable onRecovered) {
@@ -63,6 +68,7 @@ final class EngineStart {
     this.fence = fence;
     this.uploads = uploads;
     this.foreignChains = foreignChains;
+    this.streams = streams;
     this.scheduler = scheduler;
     this.newLog = newLog;
     this.onRecovered = onRecovered;
@@ -79,14 +85,14 @@ final class EngineStart {
         .thenCompose(frames -> Steps.on(scheduler, () -> recover(frames)))
         .thenCompose(
             recovery ->
-                openIncarnation()
+                openIncarnation(!recovery.logs().isEmpty())
                     .thenCompose(
                         verdict -> {
                           requireOpened(verdict);
                           fence.onOpened();
-                          return recovery.logs().isEmpty() ? Steps.done() : uploads.flush();
+                          return closeDrained();
                         })
-                    .thenCompose(uploaded -> closeRecovered(recovery)));
+                    .thenRun(() -> uploadRecovered(recovery.logs())));
   }
 
   private void requireOpened(Verdict verdict) {
@@ -102,16 +108,27 @@ final class EngineStart {
     CatalogWriter.requireApplied("opening WAL " + wal.writer(), verdict);
   }
 
-  /** P2; P8: a build that cannot take over a chain must not decide about one. */
-  private CompletableFuture<Verdict> openIncarnation() {
-    if (!wal.isInObjectStore()) {
-      return commands.submit(new OpenWal(commands.commandId(), wal.writer(), WalKind.LOCAL));
+  /** P2. */
+  private CompletableFuture<Verdict> openIncarnation(boolean holdsBatches) {
+    WalKind kind = wal.isInObjectStore() ? WalKind.OBJECT : WalKind.LOCAL;
+    return raiseRuleLevel(holdsBatches)
+        .thenCompose(
+            raised -> commands.submit(new OpenWal(commands.commandId(), wal.writer(), kind)));
+  }
+
+  /** P8: a build that does not know what this WAL's claims mean must not decide about one. */
+  private CompletableFuture<Void> raiseRuleLevel(boolean holdsBatches) {
+    int needed = 0;
+    if (holdsBatches) {
+      needed = StreamCatalog.RULE_LEVEL_RECOVERED_END;
+    } else if (wal.isInObjectStore()) {
+      needed = StreamCatalog.RULE_LEVEL_TAKEOVER;
     }
-    CompletableFuture<Verdict> raised =
-        commands.submit(new SetRuleLevel(commands.commandId(), StreamCatalog.RULE_LEVEL_TAKEOVER));
-    CompletableFuture<Verdict> opened =
-        commands.submit(new OpenWal(commands.commandId(), wal.writer(), WalKind.OBJECT));
-    return raised.thenCompose(level -> opened);
+    return catalog.ruleLevel() >= needed
+        ? Steps.done()
+        : commands
+            .submit(new SetRuleLevel(commands.commandId(), needed))
+            .thenAccept(verdict -> {}); // void if another broker has raised it further
   }
 
   /**
@@ -129,6 +146,7 @@ final class EngineStart {
     Recovery recovery = new Recovery(catalog, wal, newLog);
     long end = recovery.run();
     onRecovered.run();
+    streams.adopt(recovery.logs());
     uploads.startAt(recovery.logs(), end - 1, trimmed);
     recoveredFrames = drained + recovery.frames();
     if (recovery.frames() > 0) {
@@ -143,26 +161,41 @@ final class EngineStart {
     return recovery;
   }
 
-  /** P11: this WAL's streams are committed to their last batch, so nobody has to wait for it. */
-  private CompletableFuture<Void> closeRecovered(Recovery recovery) {
-    for (StreamLog log : recovery.logs()) {
-      if (log.pendingBytes() > 0) {
-        return CompletableFuture.failedFuture(
-            new WalException.Corrupt(
-                "WAL %s cannot give back batches of stream %s from offset %d on"
-                    .formatted(wal.walId(), log.id(), log.committedEndOffset())));
-      }
-    }
+  /** P11: of these the catalog has everything, so nobody has to wait for them. */
+  private CompletableFuture<Void> closeDrained() {
     List<CompletableFuture<Void>> closing = new ArrayList<>();
     for (StreamState state : Recovery.streamsOf(catalog, wal.walId())) {
-      closing.add(
-          commands
-              .submit(
-                  new Close(
-                      commands.commandId(), state.id(), wal.writer(), state.committedEndOffset()))
-              .thenAccept(verdict -> requireClosed(state.id(), verdict)));
+      if (streams.get(state.id()) == null) {
+        closing.add(
+            commands
+                .submit(
+                    new Close(
+                        commands.commandId(), state.id(), wal.writer(), state.committedEndOffset()))
+                .thenAccept(verdict -> requireClosed(state.id(), verdict)));
+      }
     }
     return Steps.allOf(closing).thenCompose(allClosed -> uploads.release());
+  }
+
+  /** In the background: whoever claims a stream meanwhile goes on where the WAL ends. */
+  private void uploadRecovered(List<StreamLog> recovered) {
+    if (recovered.isEmpty()) {
+      return;
+    }
+    uploads
+        .flush()
+        .thenCompose(
+            flushed -> Steps.allOf(recovered.stream().map(streams::closeUnclaimed).toList()))
+        .thenCompose(settled -> uploads.release())
+        .whenComplete(
+            (released, failure) -> {
+              if (failure != null) {
+                LOG.info(
+                    "[wal={}] what it held was not uploaded to the end, the next start goes on: {}",
+                    wal.walId(),
+                    Failures.cause(failure).toString());
+              }
+            });
   }
 
   /** Void is right for a stream that another broker has deleted meanwhile. */

@@ -59,6 +59,11 @@ final class OwnedStreams {
     return logs.computeIfAbsent(state.id(), id -> newLog.apply(state));
   }
 
+  /** Streams that a recovery found batches of: whoever claims one goes on with it. */
+  void adopt(List<StreamLog> recovered) {
+    recovered.forEach(log -> logs.put(log.id(), log));
+  }
+
   List<StreamLog> all() {
     return List.copyOf(logs.values());
   }
@@ -136,6 +141,19 @@ final class OwnedStreams {
               .thenCompose(drained -> commitCheckpoints(List.of(log)))
               .thenCompose(committed -> closeInCatalog(log));
         });
+  }
+
+  /** P11: lets go of a recovered stream that nobody here has claimed, if all of it is committed. */
+  CompletableFuture<Void> closeUnclaimed(StreamLog log) {
+    return inTurn(
+        log.id(),
+        () ->
+            log.owner() == null
+                    && log.lost() == null
+                    && logs.get(log.id()) == log
+                    && log.committedEndOffset() == log.highWatermark()
+                ? closeInCatalog(log)
+                : Steps.done());
   }
 
   CompletableFuture<Void> closeInCatalog(StreamLog log) {

@@ -46,9 +46,9 @@ import org.jspecify.annotations.Nullable;
  * them does, after {@link #close}, in the order WAL, catalog, store, threads. An idle engine sends
  * no request.
  *
- * <p>A restart uploads what the WAL holds and closes its streams before anything is claimed. So the
- * catalog knows the exact start offset of each epoch (P11, KIP-101), and a claim never has anything
- * to drain but another broker.
+ * <p>A restart reads the WAL once and serves what it holds from there while that is uploaded: a
+ * claim goes on where the WAL ends, and tells the catalog, which so knows the exact start offset of
+ * each epoch (P11, KIP-101).
  */
 public final class StorageEngine implements StreamStore {
 
@@ -158,6 +158,7 @@ public final class StorageEngine implements StreamStore {
             fence,
             uploads,
             foreignChains,
+            streams,
             scheduler,
             this::newLog,
             this::deleteUnreferenced);
@@ -180,8 +181,8 @@ public final class StorageEngine implements StreamStore {
   }
 
   /**
-   * Opens the catalog, recovers the WAL for all its streams, uploads what it held, and opens its
-   * next incarnation (P2, P3). Waits for the store as long as it takes.
+   * Opens the catalog, recovers the WAL for all its streams and opens its next incarnation (P2,
+   * P3); what the WAL held is uploaded afterwards. Waits for the store as long as it takes.
    *
    * @param wal not yet recovered
    * @param catalog not yet opened

@@ -178,6 +178,28 @@ class CatalogStateTest {
   }
 
   @Test
+  void aLaterIncarnationThatRecoveredBatchesGoesOnWhereItsWalEnds_P3_P9_P11() {
+    twoNodes();
+    applied(say.level(StreamCatalog.RULE_LEVEL_RECOVERED_END));
+    applied(say.open(A2));
+    applied(say.claim(S1, 2, A2, 2, 25));
+    assertThat(stream(S1).phase()).isEqualTo(Phase.OPEN);
+    assertThat(stream(S1).writer()).isEqualTo(A2);
+    assertThat(stream(S1).epochs()).containsExactly(new EpochStart(1, 0), new EpochStart(2, 25));
+    rejected(say.commit(A1, "late", extent(S1, "late", 0, 5)), "is fenced");
+    applied(say.commit(A2, "a", extent(S1, "a", 0, 25)));
+    assertThat(stream(S1).committedEndOffset()).isEqualTo(25);
+  }
+
+  @Test
+  void byTheRulesOfALowerLevelItWaitsForItself_P8() {
+    twoNodes();
+    applied(say.level(StreamCatalog.RULE_LEVEL_TAKEOVER));
+    applied(say.open(A2));
+    assertThat(apply(say.claim(S1, 2, A2, 2, 25))).isEqualTo(new MustDrain(position, A1));
+  }
+
+  @Test
   void abandoningHandsTheStreamToWhoeverWaits() {
     twoNodes();
     applied(say.trim(S1, A1, 30));
@@ -235,9 +257,10 @@ class CatalogStateTest {
   void rulesOfAHigherLevelStopTheReplay() {
     applied(say.level(1));
     applied(say.level(2));
-    assertThatThrownBy(() -> apply(say.level(3)))
+    applied(say.level(3));
+    assertThatThrownBy(() -> apply(say.level(4)))
         .isInstanceOf(CatalogException.TooNew.class)
-        .hasMessageContaining("level 3");
+        .hasMessageContaining("level 4");
   }
 
   // P16, P17

@@ -5,6 +5,7 @@ import static io.spillway.engine.EngineWorld.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.spillway.catalog.StreamCatalog.Phase;
 import io.spillway.engine.EngineWorld.Node;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.ObjectStore.ObjectInfo;
@@ -115,13 +116,42 @@ class StorageEngineTest {
 
     Node again = world.start(config(1));
     assertThat(again.engine().stats().recoveredFrames()).isGreaterThanOrEqualTo(7);
-    assertThat(again.engine().stats().unuploadedBytes()).isZero();
     StreamHandle reclaimed = again.claim(1, 2);
     assertThat(reclaimed.highWatermark()).isEqualTo(270);
     assertThat(reclaimed.epochs()).extracting("startOffset").containsExactly(0L, 270L);
     again.requireReadable(reclaimed, 0, 1000);
+    world.await(again.engine().flush());
+    assertThat(again.engine().stats().unuploadedBytes()).isZero();
+    again.requireReadable(reclaimed, 0, 1000);
     again.requireReadable(again.claim(2, 2), 0, 30_000);
     again.stop();
+  }
+
+  @Test
+  void whatTheWalHeldIsServedBeforeItIsUploaded_P3_P11() {
+    Node node = world.start(config(1));
+    node.append(node.claim(1, 1), 7, 1000);
+    node.append(node.claim(2, 1), 7, 1000);
+    world.crash();
+    Node again = world.start(config(1));
+    assertThat(again.engine().stats().uploadedObjects()).isZero();
+    StreamHandle one = again.claim(1, 2);
+    assertThat(one.committedEndOffset()).as("claimed before the upload").isZero();
+    again.append(one, 3, 1000);
+    again.requireReadable(one, 0, 1000);
+
+    world.crash(); // once more, with batches of both incarnations in the WAL
+    Node third = world.start(config(1));
+    StreamHandle reclaimed = third.claim(1, 3);
+    assertThat(reclaimed.highWatermark()).isEqualTo(100);
+    assertThat(reclaimed.epochs()).extracting("startOffset").containsExactly(0L, 70L, 100L);
+    third.requireReadable(reclaimed, 0, 1000);
+    world.await(third.engine().flush());
+    world.runFor(1, TimeUnit.SECONDS);
+    assertThat(third.catalog.stream(stream(2)).orElseThrow().phase())
+        .as("nobody claimed it: another broker may have to")
+        .isEqualTo(Phase.CLOSED);
+    third.stop();
   }
 
   @Test

@@ -34,7 +34,7 @@ class TakeoverRandomTest {
   @Test
   void whatWasAckedIsThereWhoeverHasTheStreams() {
     long first = Long.getLong("takeover.seed", -1);
-    long count = first >= 0 ? 1 : Long.getLong("takeover.seeds", 10);
+    long count = first >= 0 ? 1 : Long.getLong("takeover.seeds", 20);
     Tally tally = new Tally();
     for (long seed = Math.max(0, first); seed < Math.max(0, first) + count; seed++) {
       try {

@@ -396,6 +396,9 @@ final class Simulation implements SimBroker.World, Truth.Listener {
           if (fromOther) {
             coverage.count("takeover");
           }
+          if (stream.holder == null && handle.committedEndOffset() < handle.highWatermark()) {
+            coverage.count("claim of what is only in the recovered WAL");
+          }
           stream.onClaimed(handle, epoch, by);
         },
         failure -> {

@@ -60,6 +60,7 @@ class SimulationTest {
         "refused: WAL abandoned",
         // what follows
         "recovered frame",
+        "claim of what is only in the recovered WAL",
         "takeover",
         "fenced",
         "fenced by the controller",
