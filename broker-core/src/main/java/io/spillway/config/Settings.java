@@ -109,6 +109,48 @@ public final class Settings {
         Long.MAX_VALUE,
         "Upload what has waited for this long, however little it is.");
 
+    // Merging.
+    bytes(
+        "merge.bytes.per.second",
+        16L << 20,
+        0,
+        Long.MAX_VALUE,
+        "How much merging of small objects into larger ones may read and write together in a"
+            + " second. 0 turns it off. It waits while uploads are behind, while the write-ahead"
+            + " log fills up, and for 10 s after the object store failed or throttled a request.");
+    number(
+        "merge.requests.per.second",
+        20,
+        1,
+        10_000,
+        "How many requests merging may send to the object store in a second, one at a time.");
+    bytes(
+        "merge.buffer.bytes",
+        32L << 20,
+        1L << 20,
+        Long.MAX_VALUE,
+        "Memory for merging: half for what is written, a quarter for what is read, a quarter for"
+            + " the indexes of what is read.");
+    bytes(
+        "merge.large.bytes",
+        32L << 20,
+        64L << 10,
+        1L << 40,
+        "What one object has of a partition is large from this size on and is merged no further.");
+    number(
+        "merge.fan.in",
+        8,
+        2,
+        64,
+        "So many objects, or parts of a partition, of about one size are merged into one. Larger:"
+            + " fewer bytes are written again, and reads of old data take more requests.");
+    millis(
+        "merge.interval.ms",
+        60_000,
+        100,
+        Long.MAX_VALUE,
+        "How often to look for something to merge, as long as anything is uploaded.");
+
     // Memory.
     bytes(
         "tail.cache.bytes",

@@ -5,11 +5,13 @@ import io.spillway.catalog.StreamCatalog;
 import io.spillway.config.BrokerConfig;
 import io.spillway.config.BudgetConfig;
 import io.spillway.config.HostPort;
+import io.spillway.config.MergingConfig;
 import io.spillway.config.StartRefusedException;
 import io.spillway.config.StorageConfig;
 import io.spillway.engine.EngineConfig;
 import io.spillway.engine.StartRefusedException.WalMissing;
 import io.spillway.engine.StorageEngine;
+import io.spillway.merge.MergeConfig;
 import io.spillway.object.ObjectStore;
 import io.spillway.partition.KafkaBatchVerifier;
 import io.spillway.presence.Presence;
@@ -182,6 +184,18 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
         defaults.maxReadAheadBytes(),
         config.network().ioThreads(),
         defaults.drainPollMs(),
-        defaults.sweepIntervalMs());
+        defaults.sweepIntervalMs(),
+        mergeConfig(config.merging(), defaults.merge()));
+  }
+
+  private static MergeConfig mergeConfig(MergingConfig merging, MergeConfig defaults) {
+    return new MergeConfig(
+        merging.bytesPerSecond(),
+        merging.requestsPerSecond(),
+        merging.bufferBytes(),
+        merging.largeBytes(),
+        merging.fanIn(),
+        merging.intervalMs(),
+        defaults.pauseMs());
   }
 }

@@ -67,12 +67,29 @@ public final class StorageMetrics implements MetricsSource {
     sink.counter("spillway_uploaded_objects", "Data objects written", stats.uploadedObjects());
     sink.counter(
         "spillway_deleted_objects",
-        "Data objects deleted, after retention or topic deletion",
+        "Data objects deleted, after retention, topic deletion or merging",
         stats.deletedObjects());
+    collectMerges(sink, stats.merges());
     sink.gauge(
         "spillway_store_reachable",
         "1 while the last request to the object store worked",
         stats.storeReachable() ? 1 : 0);
+  }
+
+  private static void collectMerges(MetricsSink sink, StorageStats.Merges merges) {
+    sink.counter(
+        "spillway_merged_bytes", "Written to data objects by merging others", merges.bytes());
+    sink.counter(
+        "spillway_merged_objects", "Data objects written by merging others", merges.objects());
+    sink.counter(
+        "spillway_merge_replaced_objects",
+        "Data objects that nothing refers to any more, since they were merged",
+        merges.replacedObjects());
+    sink.counter(
+        "spillway_merge_void_ranges",
+        "Parts of partitions merged in vain: trimmed, deleted or claimed meanwhile",
+        merges.voidRanges());
+    sink.gauge("spillway_merge_running", "1 while a merge is under way", merges.running() ? 1 : 0);
   }
 
   private static void collectStoreRequest(MetricsSink sink, String key, long count) {

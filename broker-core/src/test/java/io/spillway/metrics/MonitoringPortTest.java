@@ -213,7 +213,8 @@ class MonitoringPortTest {
             1,
             0,
             0,
-            true);
+            true,
+            new StorageStats.Merges(6, 2, 5, 1, true));
     ServerStats server =
         new ServerStats(
             Map.of("PLAINTEXT", 2),

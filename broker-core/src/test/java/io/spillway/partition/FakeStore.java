@@ -200,7 +200,25 @@ public final class FakeStore implements StreamStore {
 
   @Override
   public StorageStats stats() {
-    return new StorageStats(0, 0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of(), 0, 0, 0, 0, 0, 0, true);
+    return new StorageStats(
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        Map.of(),
+        Map.of(),
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        true,
+        new StorageStats.Merges(0, 0, 0, 0, false));
   }
 
   @Override

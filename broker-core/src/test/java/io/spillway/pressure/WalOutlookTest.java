@@ -172,6 +172,7 @@ class WalOutlookTest {
         0,
         0,
         0,
-        reachable);
+        reachable,
+        new StorageStats.Merges(0, 0, 0, 0, false));
   }
 }

@@ -82,12 +82,30 @@ public sealed interface CatalogCommand {
   record Trim(UUID commandId, StreamId stream, WriterIncarnation writer, long newLogStartOffset)
       implements CatalogCommand {}
 
-  /** P19: merge and compaction. */
+  /** P19: compaction. */
   record Replace(
       UUID commandId,
       StreamId stream,
       WriterIncarnation writer,
       List<ObjectRef> objects,
+      List<Extent> oldExtents,
+      List<Extent> newExtents)
+      implements CatalogCommand {}
+
+  /**
+   * P16, P19: extents of several streams go into one new object. Each stream gets its own verdict,
+   * as in a {@link Commit}: one that was trimmed, deleted or claimed meanwhile keeps what it has.
+   * One command names all that is to count of the object, since it may be deleted as soon as none
+   * of it is referenced. From {@link StreamCatalog#RULE_LEVEL_MERGE} on.
+   *
+   * @param oldExtents those of one stream adjacent, in offset order
+   * @param newExtents one per stream, all in the object, each over the same offsets as the stream's
+   *     old ones together
+   */
+  record Merge(
+      UUID commandId,
+      WriterIncarnation writer,
+      ObjectRef object,
       List<Extent> oldExtents,
       List<Extent> newExtents)
       implements CatalogCommand {}

@@ -7,6 +7,7 @@ import io.spillway.catalog.CatalogCommand.Close;
 import io.spillway.catalog.CatalogCommand.Commit;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
 import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.catalog.CatalogCommand.Merge;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
 import io.spillway.catalog.CatalogCommand.OpenWal;
 import io.spillway.catalog.CatalogCommand.RaiseOrphanFloor;
@@ -138,6 +139,8 @@ final class CatalogState {
       return recovered(c);
     } else if (command instanceof Replace c) {
       return replace(c);
+    } else if (command instanceof Merge c) {
+      return merge(c);
     } else if (command instanceof DeleteStream c) {
       return deleteStream(c);
     } else if (command instanceof OpenWal c) {
@@ -401,14 +404,9 @@ final class CatalogState {
     }
     ObjectRef object = c.object().orElse(null);
     if (object != null) {
-      if (object.birth() < orphanFloor) {
-        return rejected(
-            "object %s was born at %d, below the orphan floor %d (P21)"
-                .formatted(object.key(), object.birth(), orphanFloor));
-      }
-      ObjectEntry known = objects.get(object.key());
-      if (known != null && !known.ref.equals(object)) {
-        return rejected("object %s is known as %s".formatted(object, known.ref));
+      String unusable = unusable(object);
+      if (unusable != null) {
+        return rejected(unusable);
       }
     }
     String malformed = malformed(c.ranges(), object == null ? "" : object.key());
@@ -432,6 +430,18 @@ final class CatalogState {
           new WalState(wal.writer(), wal.kind(), wal.phase(), c.walTrimPosition()));
     }
     return new Applied(position, List.copyOf(verdicts));
+  }
+
+  /** Why nothing can be committed that is in the object, or null (P21). */
+  private @Nullable String unusable(ObjectRef object) {
+    if (object.birth() < orphanFloor) {
+      return "object %s was born at %d, below the orphan floor %d (P21)"
+          .formatted(object.key(), object.birth(), orphanFloor);
+    }
+    ObjectEntry known = objects.get(object.key());
+    return known == null || known.ref.equals(object)
+        ? null
+        : "object %s is known as %s".formatted(object, known.ref);
   }
 
   private enum RangeVerdict {
@@ -507,50 +517,98 @@ final class CatalogState {
     }
     Map<String, ObjectRef> named = new HashMap<>();
     for (ObjectRef object : c.objects()) {
-      if (object.birth() < orphanFloor) {
-        return rejected(
-            "object %s was born at %d, below the orphan floor %d (P21)"
-                .formatted(object.key(), object.birth(), orphanFloor));
-      }
-      ObjectEntry known = objects.get(object.key());
-      if (known != null && !known.ref.equals(object)) {
-        return rejected("object %s is known as %s".formatted(object, known.ref));
+      String unusable = unusable(object);
+      if (unusable != null) {
+        return rejected(unusable);
       }
       named.put(object.key(), object);
     }
-    String malformed = malformedReplacement(c, named);
+    String malformed = malformedReplacement(c.stream(), c.oldExtents(), c.newExtents(), named);
     if (malformed != null) {
       return rejected(malformed);
     }
-    List<Extent> old = aboveLogStart(c.oldExtents(), stream);
+    return replaceExtents(stream, c.oldExtents(), c.newExtents(), named)
+        ? applied()
+        : rejected(
+            "stream %s no longer has the %d extents to replace"
+                .formatted(c.stream(), c.oldExtents().size()));
+  }
+
+  private Verdict merge(Merge c) {
+    String stale = staleWriter(c.writer());
+    String unusable = stale != null ? stale : unusable(c.object());
+    if (unusable != null) {
+      return rejected(unusable);
+    }
+    if (ruleLevel < StreamCatalog.RULE_LEVEL_MERGE) {
+      return rejected(
+          "rule level %d has no merges, level %d does"
+              .formatted(ruleLevel, StreamCatalog.RULE_LEVEL_MERGE));
+    }
+    Map<StreamId, List<Extent>> old = new HashMap<>();
+    c.oldExtents().forEach(e -> old.computeIfAbsent(e.stream(), id -> new ArrayList<>()).add(e));
+    Map<String, ObjectRef> named = Map.of(c.object().key(), c.object());
+    Set<StreamId> seen = new HashSet<>();
+    for (Extent extent : c.newExtents()) {
+      String malformed =
+          seen.add(extent.stream())
+              ? malformedReplacement(
+                  extent.stream(),
+                  old.getOrDefault(extent.stream(), List.of()),
+                  List.of(extent),
+                  named)
+              : "stream %s has two extents in object %s"
+                  .formatted(extent.stream(), c.object().key());
+      if (malformed != null) {
+        return rejected(malformed);
+      }
+    }
+    List<Boolean> verdicts = new ArrayList<>(c.newExtents().size());
+    for (Extent extent : c.newExtents()) {
+      StreamEntry stream = streams.get(extent.stream());
+      verdicts.add(
+          stream != null
+              && unfit(extent.stream(), stream, c.writer()) == null
+              && replaceExtents(
+                  stream,
+                  Objects.requireNonNull(old.get(extent.stream())),
+                  List.of(extent),
+                  named));
+    }
+    return new Applied(position, List.copyOf(verdicts));
+  }
+
+  /**
+   * False, and nothing has changed, unless the old extents, clipped at the log start, are there.
+   */
+  private boolean replaceExtents(
+      StreamEntry stream, List<Extent> all, List<Extent> by, Map<String, ObjectRef> named) {
+    List<Extent> old = aboveLogStart(all, stream);
     int from = old.isEmpty() ? 0 : stream.firstEndingAfter(old.get(0).baseOffset());
     int to = Math.min(stream.extents().size(), from + old.size());
     if (old.isEmpty() || !stream.extents().subList(from, to).equals(old)) {
-      return rejected(
-          "stream %s no longer has the %d extents to replace"
-              .formatted(c.stream(), c.oldExtents().size()));
+      return false;
     }
-    List<Extent> by = new ArrayList<>();
-    for (Extent extent : aboveLogStart(c.newExtents(), stream)) {
-      by.add(reference(Objects.requireNonNull(named.get(extent.objectKey())), extent));
+    List<Extent> referenced = new ArrayList<>();
+    for (Extent extent : aboveLogStart(by, stream)) {
+      referenced.add(reference(Objects.requireNonNull(named.get(extent.objectKey())), extent));
     }
-    stream.replaceExtents(from, old.size(), by);
+    stream.replaceExtents(from, old.size(), referenced);
     dereference(old);
-    return applied();
+    return true;
   }
 
   private static List<Extent> aboveLogStart(List<Extent> extents, StreamEntry stream) {
     return extents.stream().filter(e -> e.endOffset() > stream.logStartOffset).toList();
   }
 
-  private static @Nullable String malformedReplacement(Replace c, Map<String, ObjectRef> named) {
-    List<Extent> old = c.oldExtents();
-    List<Extent> by = c.newExtents();
+  private static @Nullable String malformedReplacement(
+      StreamId stream, List<Extent> old, List<Extent> by, Map<String, ObjectRef> named) {
     if (old.isEmpty()
         || by.isEmpty()
         || old.get(0).baseOffset() != by.get(0).baseOffset()
         || old.get(old.size() - 1).endOffset() != by.get(by.size() - 1).endOffset()) {
-      return "old and new extents of stream " + c.stream() + " do not cover the same offsets";
+      return "old and new extents of stream " + stream + " do not cover the same offsets";
     }
     long expected = by.get(0).baseOffset();
     for (Extent extent : by) {
@@ -558,7 +616,7 @@ final class CatalogState {
           || extent.endOffset() <= expected
           || extent.position() < 0
           || extent.sizeBytes() < 0
-          || !extent.stream().equals(c.stream())
+          || !extent.stream().equals(stream)
           || !named.containsKey(extent.objectKey())) {
         return "malformed extent " + extent + ", expected base offset " + expected;
       }

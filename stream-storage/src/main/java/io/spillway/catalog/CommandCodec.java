@@ -6,6 +6,7 @@ import io.spillway.catalog.CatalogCommand.Close;
 import io.spillway.catalog.CatalogCommand.Commit;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
 import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.catalog.CatalogCommand.Merge;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
 import io.spillway.catalog.CatalogCommand.OpenWal;
 import io.spillway.catalog.CatalogCommand.RaiseOrphanFloor;
@@ -53,6 +54,7 @@ final class CommandCodec {
   private static final int DELETE_STREAM = 10;
   private static final int RAISE_ORPHAN_FLOOR = 11;
   private static final int SET_RULE_LEVEL = 12;
+  private static final int MERGE = 13;
 
   private static final int NO_KEY = 0;
   private static final int COMMAND_KEY = 1;
@@ -143,6 +145,11 @@ final class CommandCodec {
       extents(c.oldExtents(), "", out);
       extents(c.newExtents(), "", out);
       return REPLACE;
+    } else if (command instanceof Merge c) {
+      out.writer(c.writer()).object(c.object());
+      extents(c.oldExtents(), "", out);
+      extents(c.newExtents(), c.object().key(), out);
+      return MERGE;
     } else if (command instanceof DeleteStream c) {
       out.stream(c.stream()).i64(c.metadataOffset());
       return DELETE_STREAM;
@@ -195,6 +202,7 @@ final class CommandCodec {
       case REPLACE ->
           new Replace(
               id, in.stream(), in.writer(), in.list(in::object), extents("", in), extents("", in));
+      case MERGE -> merge(id, in);
       case DELETE_STREAM -> new DeleteStream(id, in.stream(), in.i64());
       case RAISE_ORPHAN_FLOOR -> new RaiseOrphanFloor(id, in.i64());
       case SET_RULE_LEVEL -> new SetRuleLevel(id, in.i32());
@@ -213,6 +221,12 @@ final class CommandCodec {
     Optional<ObjectRef> object = in.u8() == 0 ? Optional.empty() : Optional.of(in.object());
     List<Extent> ranges = extents(object.map(ObjectRef::key).orElse(""), in);
     return new Commit(id, writer, object, ranges, in.list(in::checkpoint), in.i64());
+  }
+
+  private static Merge merge(UUID id, FieldReader in) {
+    var writer = in.writer();
+    ObjectRef object = in.object();
+    return new Merge(id, writer, object, extents("", in), extents(object.key(), in));
   }
 
   private static List<Extent> extents(String commandKey, FieldReader in) {

@@ -22,11 +22,14 @@ public interface StreamCatalog extends AutoCloseable {
   /** The rule level (P8) from which on a claimant may recover what an object WAL left (P13). */
   int RULE_LEVEL_TAKEOVER = 2;
 
+  /** The rule level (P8) from which on extents of several streams may be merged at once (P19). */
+  int RULE_LEVEL_MERGE = 3;
+
   /**
    * The rule level (P8) from which on a WAL's next incarnation goes on with its streams at once,
    * where the WAL ends, instead of waiting until they are committed to there.
    */
-  int RULE_LEVEL_RECOVERED_END = 3;
+  int RULE_LEVEL_RECOVERED_END = 4;
 
   /** Loads the newest checkpoint and replays what follows it. */
   CompletableFuture<Void> open();
@@ -128,8 +131,8 @@ public interface StreamCatalog extends AutoCloseable {
     /**
      * The command is in force.
      *
-     * @param appliedRanges for a {@link CatalogCommand.Commit}: one entry per range; for other
-     *     commands empty
+     * @param appliedRanges for a {@link CatalogCommand.Commit}: one entry per range; for a {@link
+     *     CatalogCommand.Merge}: one per new extent; for other commands empty
      */
     record Applied(long position, List<Boolean> appliedRanges) implements Verdict {}
 

@@ -1,6 +1,7 @@
 package io.spillway.engine;
 
 import io.spillway.format.v1.ObjectWriter;
+import io.spillway.merge.MergeConfig;
 import io.spillway.upload.UploadLimits;
 import java.util.concurrent.TimeUnit;
 
@@ -23,6 +24,7 @@ import java.util.concurrent.TimeUnit;
  * @param drainPollMs how often to look whether a stream's previous writer has been drained
  * @param sweepIntervalMs how often to look for orphaned objects, as long as there are uploads; an
  *     object has to be seen unreferenced twice, so this is also the least grace it gets
+ * @param merge what merging may use
  */
 public record EngineConfig(
     int nodeId,
@@ -39,7 +41,8 @@ public record EngineConfig(
     int maxReadAheadBytes,
     int readThreads,
     long drainPollMs,
-    long sweepIntervalMs) {
+    long sweepIntervalMs,
+    MergeConfig merge) {
 
   private static final long MIB = 1024 * 1024;
 
@@ -80,7 +83,8 @@ public record EngineConfig(
         (int) (4 * MIB),
         2,
         1000,
-        TimeUnit.HOURS.toMillis(1));
+        TimeUnit.HOURS.toMillis(1),
+        MergeConfig.defaults());
   }
 
   public EngineConfig withUploads(long bytes, long intervalMs) {
@@ -99,7 +103,8 @@ public record EngineConfig(
         maxReadAheadBytes,
         readThreads,
         drainPollMs,
-        sweepIntervalMs);
+        sweepIntervalMs,
+        merge);
   }
 
   public EngineConfig withCaches(long tailBytes, long blockBytes, long indexBytes) {
@@ -118,7 +123,8 @@ public record EngineConfig(
         maxReadAheadBytes,
         readThreads,
         drainPollMs,
-        sweepIntervalMs);
+        sweepIntervalMs,
+        merge);
   }
 
   public EngineConfig withSweepInterval(long intervalMs) {
@@ -137,7 +143,28 @@ public record EngineConfig(
         maxReadAheadBytes,
         readThreads,
         drainPollMs,
-        intervalMs);
+        intervalMs,
+        merge);
+  }
+
+  public EngineConfig withMerging(MergeConfig merging) {
+    return new EngineConfig(
+        nodeId,
+        uploadBytes,
+        uploadIntervalMs,
+        walFillUploadPercent,
+        uploadBufferBytes,
+        minPartBytes,
+        objectBlockBytes,
+        tailCacheBytes,
+        blockCacheBytes,
+        indexCacheBytes,
+        readBufferBytes,
+        maxReadAheadBytes,
+        readThreads,
+        drainPollMs,
+        sweepIntervalMs,
+        merging);
   }
 
   UploadLimits uploadLimits(long walCapacityBytes) {

@@ -3,12 +3,14 @@ package io.spillway.engine;
 import io.spillway.cache.ByteBudget;
 import io.spillway.cache.ReadAhead;
 import io.spillway.cache.TailCache;
+import io.spillway.catalog.CatalogCommand;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
 import io.spillway.catalog.StreamCatalog;
 import io.spillway.catalog.StreamCatalog.Phase;
 import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.catalog.StreamCatalog.Verdict;
 import io.spillway.catalog.StreamCatalog.WalState;
+import io.spillway.merge.Merger;
 import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.RequestMeter;
@@ -68,6 +70,7 @@ public final class StorageEngine implements StreamStore {
   private final OrphanSweeper sweeper;
   private final ForeignChains foreignChains;
   private final OwnedStreams streams;
+  private final Merger merger;
   private final StreamClaims claims;
   private final EngineStart start;
   private final EngineDrain drain;
@@ -121,7 +124,7 @@ public final class StorageEngine implements StreamStore {
             threads.clock(),
             random,
             TimeUnit.MILLISECONDS.toNanos(config.sweepIntervalMs()),
-            uploads::buildingBirth);
+            this::buildingBirth);
     this.foreignChains =
         new ForeignChains(
             config.nodeId(),
@@ -137,6 +140,18 @@ public final class StorageEngine implements StreamStore {
             deleter,
             commands::submit);
     this.streams = new OwnedStreams(wal, catalog, commands, uploads, this::newLog);
+    this.merger =
+        new Merger(
+            config.merge(),
+            config.objectBlockBytes(),
+            config.minPartBytes(),
+            catalog,
+            store,
+            requests,
+            threads.newScheduler("merge"),
+            threads.clock(),
+            random,
+            new MergeHost());
     this.claims =
         new StreamClaims(
             this,
@@ -222,6 +237,7 @@ public final class StorageEngine implements StreamStore {
         .thenRun(
             () -> {
               sweeper.start();
+              merger.start();
               foreignChains.sweep();
             });
   }
@@ -346,7 +362,8 @@ public final class StorageEngine implements StreamStore {
         start.recoveredFrames(),
         uploads.damagedBatches(),
         uploads.unreadableStreams(),
-        requests.reachable());
+        requests.reachable(),
+        merger.stats());
   }
 
   @Override
@@ -362,6 +379,7 @@ public final class StorageEngine implements StreamStore {
     }
     stopping.set(true);
     sweeper.close();
+    merger.close();
     under =
         drain
             .run(timeoutNanos)
@@ -390,6 +408,7 @@ public final class StorageEngine implements StreamStore {
       fence.onEnding();
       commands.close();
       sweeper.close();
+      merger.close();
       foreignChains.close();
       uploads.close();
       deleter.close();
@@ -402,11 +421,17 @@ public final class StorageEngine implements StreamStore {
     fence.check();
   }
 
+  /** P21: of the oldest object that this broker builds now. */
+  private long buildingBirth() {
+    return Math.min(uploads.buildingBirth(), merger.buildingBirth());
+  }
+
   /** P14. */
   private void onFenced(WalException.Fenced reason) {
     streams.loseAll(String.valueOf(reason.getMessage()));
     uploads.fail(reason);
     sweeper.close();
+    merger.close();
     foreignChains.close();
   }
 
@@ -432,5 +457,33 @@ public final class StorageEngine implements StreamStore {
 
   ByteBudget readBudget() {
     return blocks.budget();
+  }
+
+  private final class MergeHost implements Merger.Host {
+    @Override
+    public CompletableFuture<Verdict> submit(CatalogCommand command) {
+      return commands.submit(command);
+    }
+
+    @Override
+    public WriterIncarnation writer() {
+      return wal.writer();
+    }
+
+    @Override
+    public boolean isOpen(StreamId stream) {
+      StreamLog log = streams.get(stream);
+      return log != null && log.lost() == null;
+    }
+
+    @Override
+    public boolean mayMerge() {
+      return !stopping.get() && fence.cause() == null && !uploads.needsStore();
+    }
+
+    @Override
+    public void discard(String objectKey) {
+      deleter.delete(objectKey);
+    }
   }
 }

@@ -25,6 +25,7 @@ import java.util.Map;
  * @param unreadableStreams that cannot be uploaded now, since the WAL cannot be read where their
  *     next batch is
  * @param storeReachable whether the last request to the bucket worked
+ * @param merges what merging has done
  */
 public record StorageStats(
     long walCapacityBytes,
@@ -43,4 +44,18 @@ public record StorageStats(
     long recoveredFrames,
     long damagedBatches,
     int unreadableStreams,
-    boolean storeReachable) {}
+    boolean storeReachable,
+    Merges merges) {
+
+  /**
+   * Merging since start.
+   *
+   * @param bytes of objects that it wrote and that count
+   * @param objects so many
+   * @param replacedObjects that nothing refers to any more because of it
+   * @param voidRanges that it wrote in vain: their stream had been trimmed, deleted or claimed
+   * @param running whether an object is being written
+   */
+  public record Merges(
+      long bytes, long objects, long replacedObjects, long voidRanges, boolean running) {}
+}

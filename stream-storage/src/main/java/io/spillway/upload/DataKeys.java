@@ -19,7 +19,8 @@ public final class DataKeys {
 
   private DataKeys() {}
 
-  static String next(long birth, RandomSource random) {
+  /** A new key. */
+  public static String next(long birth, RandomSource random) {
     HexFormat hex = HexFormat.of();
     String unique = hex.toHexDigits(random.nextLong()) + hex.toHexDigits(random.nextLong());
     return "%s%s/%020d-%s".formatted(PREFIX, unique.substring(0, 2), birth, unique);

@@ -5,19 +5,14 @@ import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
 import io.spillway.format.v1.ObjectWriter;
 import io.spillway.object.ObjectStore;
-import io.spillway.object.ObjectStore.Multipart;
 import io.spillway.runtime.Scheduler;
 import io.spillway.stream.StreamException;
-import io.spillway.wal.WalBlock;
 import io.spillway.wal.WalSlice;
 import io.spillway.wal.WriteAheadLog;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -41,24 +36,18 @@ final class ObjectUpload {
   /** Smaller payloads are copied together: cheaper than holding a block for each. */
   private static final int COPY_BELOW_BYTES = 4096;
 
-  private final ObjectStore store;
   private final WriteAheadLog wal;
   private final Scheduler scheduler;
-  private final Retrier retrier;
   private final UploadLimits limits;
   private final String key;
   private final long birth;
   private final Iterator<UploadPlan.Range> ranges;
-  private final boolean inParts;
+  private final ObjectBody body;
   private final ObjectWriter writer;
   private final CompletableFuture<Uploaded> result = new CompletableFuture<>();
 
   private UploadPlan.@Nullable Range range;
   private long nextOffset;
-  private Part part = new Part();
-  private int partsSent;
-  private @Nullable Multipart multipart;
-  private boolean sending;
   private @Nullable FrameReadBack reading;
   private int damagedBatches;
   private final List<Unreadable> unreadable = new ArrayList<>();
@@ -73,17 +62,16 @@ final class ObjectUpload {
       String key,
       long birth,
       List<UploadPlan.Range> ranges) {
-    this.store = store;
     this.wal = wal;
     this.scheduler = scheduler;
-    this.retrier = retrier;
     this.limits = limits;
     this.key = key;
     this.birth = birth;
     this.writer = new ObjectWriter(limits.blockBytes());
     this.ranges = ranges.iterator();
     long planned = ranges.stream().mapToLong(UploadPlan.Range::bytes).sum();
-    this.inParts = Math.min(planned, limits.maxObjectBytes()) > limits.partBytes();
+    boolean inParts = Math.min(planned, limits.maxObjectBytes()) > limits.partBytes();
+    this.body = new ObjectBody(store, retrier, key, limits.partBytes(), inParts);
   }
 
   /**
@@ -103,21 +91,21 @@ final class ObjectUpload {
   /** Starts. Completes on the scheduler. */
   CompletableFuture<Uploaded> run() {
     pump();
-    return result.whenComplete((uploaded, failure) -> part.release());
+    return result.whenComplete((uploaded, failure) -> body.release());
   }
 
   private void pump() {
     // A part that was sent pumps as well: not while frames are being read, or they come twice.
     while (!result.isDone() && reading == null) {
-      if (inParts && part.sizeBytes > limits.partBytes()) {
-        if (sending) {
+      if (body.hasFullPart()) {
+        if (body.isSending()) {
           return;
         }
         sendPart();
         continue;
       }
       if (finished != null) {
-        if (!sending) {
+        if (!body.isSending()) {
           sendLast(finished);
         }
         return;
@@ -150,7 +138,7 @@ final class ObjectUpload {
       if (damagedBatches > MAX_NAMED) {
         LOG.error("[wal={}] {} damaged batches in all in {}", wal.walId(), damagedBatches, key);
       }
-      part.add(written.tail());
+      body.part().add(written.tail());
     }
   }
 
@@ -222,7 +210,7 @@ final class ObjectUpload {
         frame.flags(),
         standIn);
     nextOffset = frame.endOffset();
-    part.add(standIn);
+    body.part().add(standIn);
     damagedBatches++;
   }
 
@@ -241,52 +229,18 @@ final class ObjectUpload {
         payload);
     nextOffset = frame.endOffset();
     if (slice == null) {
-      part.add(payload);
-    } else if (payload.remaining() < COPY_BELOW_BYTES || part.heldBytes >= limits.partBytes()) {
-      part.copy(payload);
+      body.part().add(payload);
+    } else if (payload.remaining() < COPY_BELOW_BYTES
+        || body.part().heldBytes() >= limits.partBytes()) {
+      body.part().copy(payload);
       slice.block().release();
     } else {
-      part.hold(payload, slice.block());
+      body.part().hold(payload, slice.block());
     }
   }
 
-  /** Parts are all of one size but the last; what is too much opens the next one. */
   private void sendPart() {
-    Part toSend = part;
-    part = toSend.splitAt(limits.partBytes());
-    partsSent++;
-    int number = partsSent;
-    List<ByteBuffer> body = toSend.body();
-    sending = true;
-    multipart()
-        .thenCompose(
-            upload ->
-                retrier.untilDone(
-                    "part " + number + " of " + key, () -> upload.uploadPart(number, body)))
-        .whenComplete(
-            (done, failure) -> {
-              toSend.release();
-              sending = false;
-              if (failure != null) {
-                fail(failure);
-              } else {
-                pump();
-              }
-            });
-  }
-
-  private CompletableFuture<Multipart> multipart() {
-    Multipart started = multipart;
-    if (started != null) {
-      return CompletableFuture.completedFuture(started);
-    }
-    return retrier
-        .untilDone("start " + key, () -> store.startMultipart(key, (int) limits.partBytes()))
-        .thenApply(
-            upload -> {
-              multipart = upload;
-              return upload;
-            });
+    body.sendPart().whenComplete((done, failure) -> onSent(failure));
   }
 
   private void sendLast(ObjectWriter.Finished written) {
@@ -300,54 +254,28 @@ final class ObjectUpload {
       result.complete(uploaded);
       return;
     }
-    Part lastPart = part;
-    part = new Part();
-    List<ByteBuffer> last = lastPart.body();
-    Multipart upload = multipart;
-    sending = true;
-    CompletableFuture<Void> stored =
-        upload == null
-            ? retrier.untilDone("put " + key, () -> store.put(key, last))
-            : retrier
-                .untilDone("last part of " + key, () -> upload.uploadPart(partsSent + 1, last))
-                .thenCompose(
-                    done ->
-                        retrier.untilDone("complete " + key, () -> completed(upload, uploaded)));
-    stored.whenComplete(
-        (done, failure) -> {
-          lastPart.release();
-          sending = false;
-          if (failure != null) {
-            fail(failure);
-          } else {
-            result.complete(uploaded);
-          }
-        });
+    body.sendLast(written.objectBytes())
+        .whenComplete(
+            (done, failure) -> {
+              if (failure == null) {
+                result.complete(uploaded);
+              } else {
+                fail(failure);
+              }
+            });
   }
 
-  /** A repeat finds no upload any more when the first try, thought lost, had worked. */
-  private CompletableFuture<Void> completed(Multipart upload, Uploaded uploaded) {
-    return upload
-        .complete()
-        .handle(
-            (done, failure) ->
-                failure == null
-                    ? CompletableFuture.<Void>completedFuture(null)
-                    : store
-                        .head(key)
-                        .thenCompose(
-                            info ->
-                                info.isPresent()
-                                        && info.get().sizeBytes() == uploaded.object().sizeBytes()
-                                    ? CompletableFuture.<Void>completedFuture(null)
-                                    : CompletableFuture.<Void>failedFuture(failure)))
-        .thenCompose(each -> each);
+  private void onSent(@Nullable Throwable failure) {
+    if (failure == null) {
+      pump();
+    } else {
+      fail(failure);
+    }
   }
 
   private void fail(Throwable failure) {
-    Multipart started = multipart;
-    if (result.completeExceptionally(Failures.cause(failure)) && started != null) {
-      started.abort(); // if that fails too, the sweep finds it
+    if (result.completeExceptionally(Failures.cause(failure))) {
+      body.abort();
     }
   }
 
@@ -357,82 +285,6 @@ final class ObjectUpload {
     FrameReadBack waiting = reading;
     if (waiting != null) {
       waiting.abandon();
-    }
-  }
-
-  /** Buffers in the order of the object, and the blocks that stay in memory for them. */
-  private static final class Part {
-    private static final int COPY_CHUNK_BYTES = 64 * 1024;
-
-    private final List<ByteBuffer> buffers = new ArrayList<>();
-    private final Set<WalBlock> blocks = Collections.newSetFromMap(new IdentityHashMap<>());
-    private long sizeBytes;
-    private long heldBytes;
-    private @Nullable ByteBuffer chunk;
-
-    void add(ByteBuffer payload) {
-      seal();
-      buffers.add(payload);
-      sizeBytes += payload.remaining();
-    }
-
-    void hold(ByteBuffer payload, WalBlock block) {
-      if (blocks.add(block)) {
-        heldBytes += block.sizeBytes();
-      } else {
-        block.release();
-      }
-      add(payload);
-    }
-
-    void copy(ByteBuffer payload) {
-      int bytes = payload.remaining();
-      ByteBuffer into = chunk;
-      if (into == null || into.remaining() < bytes) {
-        seal();
-        into = ByteBuffer.allocate(Math.max(COPY_CHUNK_BYTES, bytes));
-        chunk = into;
-      }
-      into.put(payload.duplicate());
-      sizeBytes += bytes;
-    }
-
-    /** Keeps the first bytes, returns a part with the rest, copied. */
-    Part splitAt(long bytes) {
-      seal();
-      Part rest = new Part();
-      long kept = 0;
-      for (int i = 0; i < buffers.size(); i++) {
-        ByteBuffer buffer = buffers.get(i);
-        int keep = (int) Math.min(buffer.remaining(), bytes - kept);
-        if (keep < buffer.remaining()) {
-          rest.copy(buffer.slice(buffer.position() + keep, buffer.remaining() - keep));
-          buffers.set(i, buffer.slice(buffer.position(), keep));
-        }
-        kept += keep;
-      }
-      buffers.removeIf(buffer -> !buffer.hasRemaining());
-      sizeBytes = kept;
-      return rest;
-    }
-
-    List<ByteBuffer> body() {
-      seal();
-      return buffers;
-    }
-
-    private void seal() {
-      ByteBuffer filled = chunk;
-      if (filled != null) {
-        chunk = null;
-        buffers.add(filled.flip());
-      }
-    }
-
-    void release() {
-      blocks.forEach(WalBlock::release);
-      blocks.clear();
-      buffers.clear();
     }
   }
 }

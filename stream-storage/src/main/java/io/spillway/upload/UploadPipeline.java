@@ -14,23 +14,18 @@ import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.Threads;
 import io.spillway.stream.StreamException;
-import io.spillway.stream.StreamStore.StateAt;
 import io.spillway.upload.ObjectUpload.Uploaded;
 import io.spillway.wal.StreamId;
 import io.spillway.wal.WriteAheadLog;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -71,33 +66,24 @@ public final class UploadPipeline implements AutoCloseable {
   private final Runnable afterVerdict;
   private final Retrier retrier;
 
-  private final Set<UploadSource> dirty = ConcurrentHashMap.newKeySet();
-  private final AtomicLong pendingBytes = new AtomicLong();
-  private final AtomicLong bytesSinceFillCheck = new AtomicLong();
-  private final AtomicBoolean signalled = new AtomicBoolean();
-  private final AtomicBoolean aging = new AtomicBoolean();
+  private final PendingSources pending = new PendingSources();
+  private final UploadTrigger trigger;
+  private final WalRelease release;
   private final AtomicLong uploadedBytes = new AtomicLong();
   private final AtomicLong uploadedObjects = new AtomicLong();
   private final AtomicLong damagedBatches = new AtomicLong();
-  private volatile long newestPosition;
-  private volatile long agingSinceNanos;
   private volatile long cutSinceNanos;
   private volatile boolean cutting;
 
   // Confined to the scheduler.
   private final Map<UploadSource, Long> targets = new HashMap<>();
-  private final Set<UploadSource> unreadable = ConcurrentHashMap.newKeySet();
-  private final Set<UploadSource> named = new HashSet<>();
-  private final Map<StreamId, StateAt> laterCheckpoints = new HashMap<>();
+  private final DueCheckpoints checkpoints = new DueCheckpoints();
   private List<CompletableFuture<Void>> nextWaiters = new ArrayList<>();
   private List<CompletableFuture<Void>> cutWaiters = new ArrayList<>();
   private @Nullable ObjectUpload upload;
-  private @Nullable Cancellable ageTimer;
   private @Nullable Cancellable pause;
   private long buildingBirth = Long.MAX_VALUE;
-  private long trimPosition;
   private int failures;
-  private boolean overdue;
   private volatile boolean closed;
 
   /**
@@ -123,6 +109,9 @@ public final class UploadPipeline implements AutoCloseable {
     this.faults = faults;
     this.afterVerdict = afterVerdict;
     this.retrier = new Retrier(scheduler, threads.clock(), random);
+    this.release = new WalRelease(wal, catalog);
+    this.trigger =
+        new UploadTrigger(limits, wal, threads.clock(), scheduler, this::isCutting, this::maybeCut);
   }
 
   /**
@@ -131,30 +120,17 @@ public final class UploadPipeline implements AutoCloseable {
    * @param position in the WAL; every later batch lies above
    */
   public void onDurable(UploadSource source, int bytes, long position) {
-    dirty.add(source);
-    newestPosition = position;
-    long pending = pendingBytes.addAndGet(bytes);
-    if (!aging.get() && aging.compareAndSet(false, true)) {
-      agingSinceNanos = threads.clock().nanoTime();
-      scheduler.execute(this::startAging);
-    }
-    if (pending >= limits.triggerBytes()
-        || bytesSinceFillCheck.addAndGet(bytes) >= fillCheckBytes()) {
-      bytesSinceFillCheck.set(0);
-      signal();
-    }
+    trigger.onDurable(pending.onDurable(source, bytes, position), bytes);
   }
 
   /** The WAL refused a batch for want of room: see whether an upload gives some back. */
   public void onWalFull() {
-    signal();
+    trigger.signal();
   }
 
   /** Batches that waited are wanted no more: their stream is deleted, or another's. */
   public void onDropped(UploadSource source, long bytes) {
-    pendingBytes.addAndGet(-bytes);
-    dirty.remove(source);
-    unreadable.remove(source);
+    pending.onDropped(source, bytes);
   }
 
   /** Uploads what is durable now; completes on the scheduler, when the catalog has all of it. */
@@ -181,7 +157,7 @@ public final class UploadPipeline implements AutoCloseable {
     scheduler.execute(
         () -> {
           long position = firstWanted(Map.of());
-          if (closed || position <= trimPosition) {
+          if (closed || position <= release.position()) {
             done.complete(null);
             return;
           }
@@ -194,19 +170,19 @@ public final class UploadPipeline implements AutoCloseable {
   }
 
   /** P22: keeps these as the newest checkpoints of their streams. */
-  public CompletableFuture<Void> commitCheckpoints(List<Checkpoint> checkpoints) {
+  public CompletableFuture<Void> commitCheckpoints(List<Checkpoint> newest) {
     CompletableFuture<Void> done = new CompletableFuture<>();
     scheduler.execute(
         () -> {
-          checkpoints.forEach(checkpoint -> laterCheckpoints.remove(checkpoint.stream()));
+          newest.forEach(checkpoint -> checkpoints.forget(checkpoint.stream()));
           Commit commit =
               new Commit(
                   commandId(),
                   wal.writer(),
                   Optional.empty(),
                   List.of(),
-                  checkpoints,
-                  trimPosition);
+                  newest,
+                  release.position());
           submit(commit, Map.of(), verdict -> done.complete(null));
         });
     return done;
@@ -220,15 +196,13 @@ public final class UploadPipeline implements AutoCloseable {
    * @param trimmed how far the catalog says the WAL is free
    */
   public void startAt(List<? extends UploadSource> sources, long newest, long trimmed) {
-    dirty.addAll(sources);
-    pendingBytes.set(sources.stream().mapToLong(UploadSource::pendingBytes).sum());
-    newestPosition = newest;
-    trimPosition = trimmed;
+    pending.startAt(sources, newest);
+    release.startAt(trimmed);
   }
 
   /** Durable bytes that no object holds. */
   public long pendingBytes() {
-    return pendingBytes.get();
+    return pending.bytes();
   }
 
   /** How long the oldest such byte has waited. */
@@ -236,7 +210,7 @@ public final class UploadPipeline implements AutoCloseable {
     if (cutting) {
       return threads.clock().nanoTime() - cutSinceNanos;
     }
-    return aging.get() ? threads.clock().nanoTime() - agingSinceNanos : 0;
+    return trigger.agingNanos();
   }
 
   public long uploadedBytes() {
@@ -254,7 +228,14 @@ public final class UploadPipeline implements AutoCloseable {
 
   /** Streams that wait for the WAL to be readable where their next batch is. */
   public int unreadableStreams() {
-    return unreadable.size();
+    return pending.unreadableStreams();
+  }
+
+  /** Whether uploads are behind, so that nobody else should keep the store busy. */
+  public boolean needsStore() {
+    WriteAheadLog.WalUsage usage = wal.usage();
+    return pending.bytes() >= 2 * limits.triggerBytes()
+        || usage.usedBytes() * 100 / Math.max(1, usage.capacityBytes()) >= limits.walFillPercent();
   }
 
   /** P21: the birth of the object under construction; MAX_VALUE without one. Scheduler only. */
@@ -274,50 +255,23 @@ public final class UploadPipeline implements AutoCloseable {
     scheduler.execute(() -> stop(new StreamException.Closed("uploads have stopped")));
   }
 
-  private long fillCheckBytes() {
-    return Math.max(64 * 1024, wal.usage().capacityBytes() / 128);
-  }
-
-  private void signal() {
-    if (!cutting && signalled.compareAndSet(false, true)) {
-      scheduler.execute(
-          () -> {
-            signalled.set(false);
-            maybeCut();
-          });
-    }
-  }
-
-  private void startAging() {
-    if (ageTimer != null) {
-      ageTimer.cancel();
-    }
-    ageTimer = scheduler.schedule(limits.intervalNanos(), this::onAge);
-  }
-
-  private void onAge() {
-    overdue = true;
-    maybeCut();
+  private boolean isCutting() {
+    return cutting;
   }
 
   private void maybeCut() {
     if (closed || cutting) {
       return;
     }
-    long pending = pendingBytes.get() - unreadableBytes();
+    long waiting = pending.readableBytes();
     boolean full = isWalFillingUp();
     if (!nextWaiters.isEmpty()
-        || pending >= limits.triggerBytes()
-        || (pending > 0 && (full || overdue))) {
+        || waiting >= limits.triggerBytes()
+        || (waiting > 0 && (full || trigger.isOverdue()))) {
       cut();
     } else if (full) {
       release(); // held by streams that are deleted
     }
-  }
-
-  /** These wait for their own next try, and are no reason for an upload. */
-  private long unreadableBytes() {
-    return unreadable.stream().mapToLong(UploadSource::pendingBytes).sum();
   }
 
   /** Whether the WAL is short of room and an upload would give back a share worth it. */
@@ -325,24 +279,20 @@ public final class UploadPipeline implements AutoCloseable {
     WriteAheadLog.WalUsage usage = wal.usage();
     long capacity = Math.max(1, usage.capacityBytes());
     return usage.usedBytes() * 100 / capacity >= limits.walFillPercent()
-        && newestPosition - trimPosition >= capacity / MIN_RELEASE_SHARE;
+        && pending.newestPosition() - release.position() >= capacity / MIN_RELEASE_SHARE;
   }
 
   private void cut() {
-    cutSinceNanos = aging.get() ? agingSinceNanos : threads.clock().nanoTime();
+    cutSinceNanos = trigger.onCut(); // before the targets are taken: a later batch ages again
     cutting = true;
-    overdue = false;
-    aging.set(false); // before the targets are taken: a later batch starts to age again
     cutWaiters = nextWaiters;
     nextWaiters = new ArrayList<>();
     long upTo = cutWaiters.isEmpty() ? endOfCut() : Long.MAX_VALUE;
-    for (UploadSource source : dirty) {
-      if (!unreadable.contains(source)) {
-        long end =
-            upTo == Long.MAX_VALUE ? source.durableEndOffset() : source.durableEndOffsetUpTo(upTo);
-        if (end > source.committedEndOffset()) {
-          targets.put(source, end);
-        }
+    for (UploadSource source : pending.readable()) {
+      long end =
+          upTo == Long.MAX_VALUE ? source.durableEndOffset() : source.durableEndOffsetUpTo(upTo);
+      if (end > source.committedEndOffset()) {
+        targets.put(source, end);
       }
     }
     nextObject();
@@ -355,15 +305,10 @@ public final class UploadPipeline implements AutoCloseable {
    */
   private long endOfCut() {
     long bytes = limits.maxObjectBytes();
-    if (pendingBytes.get() <= 2 * bytes) {
+    if (pending.bytes() <= 2 * bytes) {
       return Long.MAX_VALUE;
     }
-    long oldest = Long.MAX_VALUE;
-    for (UploadSource source : dirty) {
-      if (!unreadable.contains(source)) {
-        oldest = Math.min(oldest, source.firstPositionAbove(source.committedEndOffset()));
-      }
-    }
+    long oldest = pending.oldestReadablePosition();
     return oldest >= Long.MAX_VALUE - bytes ? Long.MAX_VALUE : oldest + bytes;
   }
 
@@ -376,7 +321,7 @@ public final class UploadPipeline implements AutoCloseable {
         .entrySet()
         .removeIf(
             target ->
-                !dirty.contains(target.getKey())
+                !pending.contains(target.getKey())
                     || target.getKey().committedEndOffset() >= target.getValue());
     targets.forEach(
         (source, end) ->
@@ -388,7 +333,7 @@ public final class UploadPipeline implements AutoCloseable {
       finishCut();
       return;
     }
-    planned.forEach(range -> capture(range.source()));
+    planned.forEach(range -> checkpoints.capture(range.source(), targets.get(range.source())));
     long birth = Math.max(0, catalog.position());
     buildingBirth = birth;
     ObjectUpload next =
@@ -396,19 +341,6 @@ public final class UploadPipeline implements AutoCloseable {
             store, wal, scheduler, retrier, limits, DataKeys.next(birth, random), birth, planned);
     upload = next;
     next.run().whenComplete((uploaded, failure) -> onStored(planned, uploaded, failure));
-  }
-
-  /** P22: what is captured now is attached to the first commit that reaches its offset. */
-  private void capture(UploadSource source) {
-    StateAt waiting = laterCheckpoints.get(source.id());
-    Long target = targets.get(source);
-    if (waiting == null || (target != null && waiting.offset() <= target)) {
-      Optional<StateAt> now = source.captureCheckpoint();
-      boolean newerFits = now.isPresent() && target != null && now.get().offset() <= target;
-      if (now.isPresent() && (waiting == null || newerFits)) {
-        laterCheckpoints.put(source.id(), now.get());
-      }
-    }
   }
 
   private void onStored(
@@ -431,12 +363,12 @@ public final class UploadPipeline implements AutoCloseable {
     Map<StreamId, UploadSource> sources = new TreeMap<>();
     planned.forEach(range -> sources.put(range.source().id(), range.source()));
     Map<UploadSource, Long> ends = new HashMap<>();
-    List<Checkpoint> checkpoints = new ArrayList<>();
+    List<Checkpoint> due = new ArrayList<>();
     for (Extent extent : uploaded.extents()) {
       UploadSource source = sources.get(extent.stream());
       if (source != null) {
         ends.put(source, extent.endOffset());
-        dueCheckpoint(extent).ifPresent(checkpoints::add);
+        checkpoints.take(extent).ifPresent(due::add);
       }
     }
     Commit commit =
@@ -445,18 +377,9 @@ public final class UploadPipeline implements AutoCloseable {
             wal.writer(),
             Optional.of(uploaded.object()),
             uploaded.extents(),
-            checkpoints,
+            due,
             firstWanted(ends));
     submit(commit, ends, verdict -> onCommitted(uploaded, ends, verdict));
-  }
-
-  private Optional<Checkpoint> dueCheckpoint(Extent extent) {
-    StateAt waiting = laterCheckpoints.get(extent.stream());
-    if (waiting == null || waiting.offset() > extent.endOffset()) {
-      return Optional.empty();
-    }
-    laterCheckpoints.remove(extent.stream());
-    return Optional.of(new Checkpoint(extent.stream(), waiting.offset(), waiting.state()));
   }
 
   private void onStoreFailure(List<UploadPlan.Range> planned, Throwable failure) {
@@ -483,10 +406,10 @@ public final class UploadPipeline implements AutoCloseable {
     UploadSource source = damaged.source();
     resync(source);
     targets.remove(source);
-    if (!dirty.contains(source) || !unreadable.add(source)) {
+    if (!pending.onUnreadable(source)) {
       return; // gone in the meantime
     }
-    if (named.add(source)) {
+    if (pending.nameUnreadable(source)) {
       LOG.error(
           "[stream={} wal={}] cannot be uploaded from offset {} on, the WAL cannot be read there: {}. It is tried again every {} s; until then the WAL is not trimmed beyond it and may fill up; check its medium",
           source.id(),
@@ -498,12 +421,8 @@ public final class UploadPipeline implements AutoCloseable {
     scheduler.schedule(
         UNREADABLE_PAUSE_NANOS,
         () -> {
-          unreadable.remove(source);
-          if (!dirty.contains(source)) {
-            named.remove(source);
-          }
-          overdue = true;
-          maybeCut();
+          pending.retryUnreadable(source);
+          trigger.onOverdue();
         });
   }
 
@@ -536,7 +455,7 @@ public final class UploadPipeline implements AutoCloseable {
     uploadedObjects.incrementAndGet();
     uploadedBytes.addAndGet(uploaded.object().sizeBytes());
     damagedBatches.addAndGet(uploaded.damagedBatches());
-    ends.keySet().stream().filter(source -> !unreadable.contains(source)).forEach(named::remove);
+    pending.onRead(ends.keySet());
     nextObject();
   }
 
@@ -547,7 +466,7 @@ public final class UploadPipeline implements AutoCloseable {
    */
   private boolean isShort(Map.Entry<UploadSource, Long> end) {
     UploadSource source = end.getKey();
-    boolean isShort = dirty.contains(source) && source.committedEndOffset() < end.getValue();
+    boolean isShort = pending.contains(source) && source.committedEndOffset() < end.getValue();
     if (isShort) {
       LOG.info(
           "[stream={}] is committed to {}, expected {}: an older commit came late",
@@ -581,28 +500,11 @@ public final class UploadPipeline implements AutoCloseable {
       return;
     }
     ends.keySet().forEach(this::resync);
-    trimTo(catalogTrimPosition());
+    release.toCatalog();
     afterVerdict.run();
     if (!closed) {
       then.accept(verdict);
     }
-  }
-
-  /** Only a position that is itself in the log frees the WAL (P17). */
-  private void trimTo(long position) {
-    if (position > trimPosition) {
-      trimPosition = position;
-      wal.trim(position);
-    }
-  }
-
-  private long catalogTrimPosition() {
-    UUID walId = wal.walId();
-    return catalog.wals().stream()
-        .filter(known -> known.writer().walId().equals(walId))
-        .mapToLong(StreamCatalog.WalState::trimPosition)
-        .max()
-        .orElse(0);
   }
 
   /** Tells a source what the catalog makes of it. */
@@ -614,11 +516,7 @@ public final class UploadPipeline implements AutoCloseable {
         || state.get().phase() == Phase.CLOSED) {
       lose(source, state.get().phase() + ", last writer " + state.get().writer());
     } else {
-      pendingBytes.addAndGet(-source.onCommitted(state.get().committedEndOffset()));
-      dirty.remove(source);
-      if (source.pendingBytes() > 0) { // looked at after the removal: see onDurable
-        dirty.add(source);
-      }
+      pending.onCommitted(source, state.get().committedEndOffset());
     }
   }
 
@@ -628,22 +526,12 @@ public final class UploadPipeline implements AutoCloseable {
       LOG.warn("[stream={}] {} bytes in the WAL are void: {}", source.id(), bytes, reason);
     }
     targets.remove(source);
-    laterCheckpoints.remove(source.id());
+    checkpoints.forget(source.id());
     onDropped(source, bytes);
   }
 
-  /**
-   * The WAL position below which nothing waits, once the given streams are committed so far. It
-   * never passes the newest batch: a WAL that ends exactly where it is trimmed would begin its next
-   * recovery at a leftover of an older incarnation, with nothing before it that says so (P27).
-   */
   private long firstWanted(Map<UploadSource, Long> ends) {
-    long position = newestPosition; // read first: what becomes durable later lies above it
-    for (UploadSource source : dirty) {
-      long committed = Math.max(source.committedEndOffset(), ends.getOrDefault(source, 0L));
-      position = Math.min(position, source.firstPositionAbove(committed));
-    }
-    return Math.max(position, trimPosition);
+    return Math.max(pending.firstWanted(ends), release.position());
   }
 
   private void finishCut() {
@@ -668,9 +556,7 @@ public final class UploadPipeline implements AutoCloseable {
     if (upload != null) {
       upload.abandon();
     }
-    if (ageTimer != null) {
-      ageTimer.cancel();
-    }
+    trigger.close();
     if (pause != null) {
       pause.cancel();
     }

@@ -15,6 +15,7 @@ import io.spillway.wal.WriterIncarnation;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
@@ -30,6 +31,13 @@ class CatalogFormatTest {
   void recordsAreThoseOfTheGoldenFile() throws IOException {
     List<CatalogCommand> commands = everyCommand();
     ByteBuffer golden = golden("catalog-v1-record.hex", join(record(commands)));
+    assertThat(CommandCodec.decode(7, golden)).isEqualTo(commands);
+  }
+
+  @Test
+  void mergesAreThoseOfTheGoldenFile() throws IOException {
+    List<CatalogCommand> commands = List.of(someMerge());
+    ByteBuffer golden = golden("catalog-v1-merge.hex", join(record(commands)));
     assertThat(CommandCodec.decode(7, golden)).isEqualTo(commands);
   }
 
@@ -65,7 +73,9 @@ class CatalogFormatTest {
   @Test
   void anythingElseIsDamageAndNeverAnotherException() {
     Random random = new Random(41);
-    ByteBuffer record = join(record(everyCommand()));
+    List<CatalogCommand> commands = new ArrayList<>(everyCommand());
+    commands.add(someMerge());
+    ByteBuffer record = join(record(commands));
     ByteBuffer checkpoint = join(CheckpointCodec.encode(someState()));
     for (int i = 0; i < 3_000; i++) {
       ByteBuffer first = mutated(record, random);
@@ -110,6 +120,19 @@ class CatalogFormatTest {
         say.raise(6),
         say.seal(A1),
         say.abandon(B1));
+  }
+
+  private static CatalogCommand someMerge() {
+    return new TestCommands()
+        .merge(
+            A1,
+            "m",
+            5,
+            List.of(
+                extent(S1, "a", FAR, FAR + 5),
+                extent(S1, "b", FAR + 5, FAR + 9),
+                extent(S2, "a", 0, 3)),
+            List.of(extent(S1, "m", FAR, FAR + 9), extent(S2, "m", 0, 3)));
   }
 
   private static CatalogState someState() {

@@ -18,6 +18,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -64,7 +65,7 @@ class CatalogSimulationTest {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {1, 101})
+  @ValueSource(longs = {1, 501})
   void replicasOnABadNetworkAgreeAndForgetNothing(long firstSeed) {
     for (long seed = firstSeed; seed < firstSeed + 10; seed++) {
       new Run(seed).run();
@@ -181,6 +182,7 @@ class CatalogSimulationTest {
     private final TestCommands say = new TestCommands();
     private final long[] incarnations = new long[NODES];
     private final List<CatalogCommand> past = new ArrayList<>();
+    private final List<Extent> ranges = new ArrayList<>();
     private int objects;
 
     RandomCommands(RandomSource random) {
@@ -201,8 +203,14 @@ class CatalogSimulationTest {
       if (!past.isEmpty() && random.nextInt(12) == 0) {
         return past.get(random.nextInt(past.size()));
       }
-      CatalogCommand command = fresh(stream, id);
+      CatalogCommand command =
+          past.isEmpty() ? say.level(StreamCatalog.RULE_LEVEL_MERGE) : fresh(stream, id);
       past.add(command);
+      if (command instanceof CatalogCommand.Commit commit) {
+        ranges.addAll(commit.ranges());
+      } else if (command instanceof CatalogCommand.Merge merge) {
+        ranges.addAll(merge.newExtents());
+      }
       return command;
     }
 
@@ -237,6 +245,8 @@ class CatalogSimulationTest {
         return random.nextInt(3) == 0
             ? say.commit(writer, key, 1_000, random.nextInt(1_000), first, second)
             : say.commit(writer, key, 1_000, random.nextInt(1_000), first);
+      } else if (what < 81) {
+        return merge(writer, id);
       } else if (what < 90) {
         return say.trim(id, writer, start + random.nextInt(12));
       } else if (what < 94) {
@@ -247,6 +257,31 @@ class CatalogSimulationTest {
         return say.seal(writer);
       }
       return random.nextInt(4) == 0 ? say.abandon(writer) : say.seal(writer);
+    }
+
+    /** What was ever put there of the stream and of another, adjacent where it is so. */
+    private CatalogCommand merge(WriterIncarnation writer, StreamId id) {
+      String key = "m" + objects++;
+      List<Extent> old = new ArrayList<>();
+      List<Extent> by = new ArrayList<>();
+      for (StreamId each : new TreeSet<>(List.of(id, nextStream()))) {
+        List<Extent> run = new ArrayList<>();
+        int newest = ranges.size() - 1 - random.nextInt(4);
+        for (int i = newest; i >= 0 && run.size() < 4; i--) {
+          Extent range = ranges.get(i);
+          boolean joins = run.isEmpty() || range.endOffset() == run.get(0).baseOffset();
+          if (range.stream().equals(each) && joins) {
+            run.add(0, range);
+          }
+        }
+        if (!run.isEmpty()) {
+          old.addAll(run);
+          by.add(
+              TestCommands.extent(
+                  each, key, run.get(0).baseOffset(), run.get(run.size() - 1).endOffset()));
+        }
+      }
+      return say.merge(writer, key, 1_000, old, by);
     }
 
     private WriterIncarnation anyWriter() {

@@ -257,10 +257,10 @@ class CatalogStateTest {
   void rulesOfAHigherLevelStopTheReplay() {
     applied(say.level(1));
     applied(say.level(2));
-    applied(say.level(3));
-    assertThatThrownBy(() -> apply(say.level(4)))
+    applied(say.level(4));
+    assertThatThrownBy(() -> apply(say.level(5)))
         .isInstanceOf(CatalogException.TooNew.class)
-        .hasMessageContaining("level 4");
+        .hasMessageContaining("level 5");
   }
 
   // P16, P17
@@ -368,6 +368,94 @@ class CatalogStateTest {
         say.replace(S1, A1, List.of(object("n", 0)), old, List.of(extent(S1, "n", 0, 9))),
         "no longer");
     assertThat(stream(S1).sizeBytes()).isEqualTo(12);
+  }
+
+  @Test
+  void aMergeHasAVerdictForEachOfItsStreams() {
+    twoStreamsInTwoObjects();
+    applied(say.trim(S2, A1, 4));
+    assertThat(merged(say.merge(A1, "m", 0, oldExtents(), newExtents("m"))))
+        .as("S2 was trimmed through")
+        .containsExactly(true, false);
+    assertThat(state.takeUnreferenced()).containsExactly(object("a", 0), object("b", 0));
+    assertThat(Objects.requireNonNull(state.objects.get("m")).references).isEqualTo(1);
+    assertThat(Objects.requireNonNull(state.streams.get(S1)).extents())
+        .containsExactly(extent(S1, "m", 0, 9));
+    assertThat(Objects.requireNonNull(state.streams.get(S2)).extents()).isEmpty();
+    assertThat(merged(say.merge(A1, "n", 0, oldExtents(), newExtents("n"))))
+        .as("what is replaced is replaced once")
+        .containsExactly(false, false);
+    assertThat(state.objects).containsOnlyKeys("m");
+  }
+
+  @Test
+  void aMergeIsClippedAtTheLogStart() {
+    twoStreamsInTwoObjects();
+    applied(say.trim(S1, A1, 5)); // its part of a is gone
+    assertThat(merged(say.merge(A1, "m", 0, oldExtents(), newExtents("m"))))
+        .containsExactly(true, true);
+    assertThat(state.takeUnreferenced()).containsExactly(object("a", 0), object("b", 0));
+    assertThat(Objects.requireNonNull(state.objects.get("m")).references).isEqualTo(2);
+    applied(say.trim(S1, A1, 9));
+    assertThat(state.takeUnreferenced()).isEmpty();
+    applied(say.delete(S2, 99));
+    assertThat(state.takeUnreferenced()).containsExactly(object("m", 0));
+  }
+
+  @Test
+  void aMergeIsOfTheWritersStreamsOnly() {
+    twoStreamsInTwoObjects();
+    applied(say.close(S2, A1, 4));
+    applied(say.claim(S2, 2, B1));
+    assertThat(merged(say.merge(A1, "m", 0, oldExtents(), newExtents("m"))))
+        .containsExactly(true, false);
+    assertThat(state.takeUnreferenced()).as("S2 still has both").isEmpty();
+    applied(say.open(A2));
+    rejected(say.merge(A1, "n", 0, oldExtents(), newExtents("n")), "fenced");
+  }
+
+  @Test
+  void aMergeIsVoidBelowItsRuleLevelOrTheFloorAndWhenItMakesNoSense() {
+    twoNodes();
+    applied(say.commit(A1, "a", extent(S1, "a", 0, 5)));
+    applied(say.commit(A1, "b", extent(S1, "b", 5, 9)));
+    List<CatalogCommand.Extent> old = List.of(extent(S1, "a", 0, 5), extent(S1, "b", 5, 9));
+    List<CatalogCommand.Extent> by = List.of(extent(S1, "m", 0, 9));
+    rejected(say.merge(A1, "m", 0, old, by), "rule level 0 has no merges");
+    applied(say.level(StreamCatalog.RULE_LEVEL_MERGE));
+    rejected(say.merge(A1, "m", 0, old, List.of(extent(S1, "m", 0, 8))), "same offsets");
+    rejected(say.merge(A1, "m", 0, old, List.of(extent(S1, "x", 0, 9))), "malformed");
+    rejected(
+        say.merge(A1, "m", 0, old, List.of(extent(S1, "m", 0, 9), extent(S1, "m", 0, 9))),
+        "two extents");
+    rejected(say.merge(A1, "m", 0, List.of(), by), "same offsets");
+    position = 50;
+    applied(say.raise(20));
+    rejected(say.merge(A1, "m", 19, old, by), "below the orphan floor 20");
+    CatalogCommand good = say.merge(A1, "m", 20, old, by);
+    applied(good);
+    again(good);
+  }
+
+  private void twoStreamsInTwoObjects() {
+    twoNodes();
+    applied(say.level(StreamCatalog.RULE_LEVEL_MERGE));
+    applied(say.claim(S2, 1, A1));
+    applied(say.commit(A1, "a", extent(S1, "a", 0, 5), extent(S2, "a", 0, 3)));
+    applied(say.commit(A1, "b", extent(S1, "b", 5, 9), extent(S2, "b", 3, 4)));
+  }
+
+  private static List<CatalogCommand.Extent> oldExtents() {
+    return List.of(
+        extent(S1, "a", 0, 5), extent(S1, "b", 5, 9), extent(S2, "a", 0, 3), extent(S2, "b", 3, 4));
+  }
+
+  private static List<CatalogCommand.Extent> newExtents(String key) {
+    return List.of(extent(S1, key, 0, 9), extent(S2, key, 0, 4));
+  }
+
+  private List<Boolean> merged(CatalogCommand command) {
+    return ((Applied) apply(command)).appliedRanges();
   }
 
   // P20

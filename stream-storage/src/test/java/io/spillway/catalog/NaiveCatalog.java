@@ -5,6 +5,7 @@ import io.spillway.catalog.CatalogCommand.Close;
 import io.spillway.catalog.CatalogCommand.Commit;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
 import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.catalog.CatalogCommand.Merge;
 import io.spillway.catalog.CatalogCommand.OpenWal;
 import io.spillway.catalog.CatalogCommand.Trim;
 import io.spillway.catalog.StreamCatalog.Phase;
@@ -61,6 +62,13 @@ final class NaiveCatalog {
           commit(command, c.ranges().get(i));
         }
       }
+    } else if (command instanceof Merge c && verdict instanceof Verdict.Applied applied) {
+      requireCurrent(command, c.writer());
+      for (int i = 0; i < c.newExtents().size(); i++) {
+        if (applied.appliedRanges().get(i)) {
+          merge(command, c.oldExtents(), c.newExtents().get(i));
+        }
+      }
     } else if (command instanceof Trim c) {
       requireCurrent(command, c.writer());
       logStart.merge(c.stream(), c.newLogStartOffset(), Math::max);
@@ -85,6 +93,22 @@ final class NaiveCatalog {
     for (long offset = range.baseOffset(); offset < range.endOffset(); offset++) {
       if (offset >= start(stream)) {
         held.computeIfAbsent(stream, id -> new TreeMap<>()).put(offset, range.objectKey());
+      }
+    }
+  }
+
+  private void merge(CatalogCommand command, List<Extent> old, Extent by) {
+    check(!deleted.contains(by.stream()), command, "deleted");
+    TreeMap<Long, String> offsets = held.getOrDefault(by.stream(), new TreeMap<>());
+    check(by.endOffset() > start(by.stream()), command, "trimmed through");
+    for (Extent extent : old) {
+      if (extent.stream().equals(by.stream())) {
+        for (long o = extent.baseOffset(); o < extent.endOffset(); o++) {
+          if (o >= start(by.stream())) {
+            check(extent.objectKey().equals(offsets.get(o)), command, "another holds " + o);
+            offsets.put(o, by.objectKey());
+          }
+        }
       }
     }
   }

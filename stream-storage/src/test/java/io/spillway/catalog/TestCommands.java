@@ -7,6 +7,7 @@ import io.spillway.catalog.CatalogCommand.Close;
 import io.spillway.catalog.CatalogCommand.Commit;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
 import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.catalog.CatalogCommand.Merge;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
 import io.spillway.catalog.CatalogCommand.OpenWal;
 import io.spillway.catalog.CatalogCommand.RaiseOrphanFloor;
@@ -118,6 +119,10 @@ final class TestCommands {
       List<Extent> old,
       List<Extent> by) {
     return new Replace(id(), stream, writer, objects, old, by);
+  }
+
+  Merge merge(WriterIncarnation writer, String key, long birth, List<Extent> old, List<Extent> by) {
+    return new Merge(id(), writer, object(key, birth), old, by);
   }
 
   DeleteStream delete(StreamId stream, long metadata) {

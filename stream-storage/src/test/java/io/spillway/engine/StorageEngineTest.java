@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.spillway.catalog.StreamCatalog.Phase;
 import io.spillway.engine.EngineWorld.Node;
+import io.spillway.merge.MergeConfig;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.ObjectStore.ObjectInfo;
 import io.spillway.stream.FetchedData;
@@ -252,7 +253,8 @@ class StorageEngineTest {
             2 * MIB,
             2,
             1000,
-            3_600_000);
+            3_600_000,
+            MergeConfig.off());
     Node node = world.start(smallBuffers);
     StreamHandle handle = node.claim(1, 1);
     node.append(handle, 180, 100_000);

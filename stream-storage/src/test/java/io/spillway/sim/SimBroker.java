@@ -315,6 +315,7 @@ final class SimBroker {
   private void end() {
     if (engine != null) {
       count(engine);
+      world.coverage().add("crash in a merge", engine.stats().merges().running() ? 1 : 0);
     }
     world.onGone(this);
     engine = null;
@@ -593,6 +594,9 @@ final class SimBroker {
   private void count(StorageEngine of) {
     world.coverage().add("upload", of.stats().uploadedObjects());
     world.coverage().add("deleted object", of.stats().deletedObjects());
+    world.coverage().add("merge", of.stats().merges().objects());
+    world.coverage().add("void merge", of.stats().merges().voidRanges());
+    world.coverage().add("object replaced", of.stats().merges().replacedObjects());
   }
 
   /** Proof that objects in parts are made of batches that left memory. */

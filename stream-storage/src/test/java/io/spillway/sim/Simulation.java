@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.engine.EngineConfig;
 import io.spillway.engine.StorageEngine;
+import io.spillway.merge.MergeConfig;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.SimulatedBucket;
 import io.spillway.runtime.SimulatedThreads;
@@ -111,7 +112,23 @@ final class Simulation implements SimBroker.World, Truth.Listener {
         1 << (10 + random.nextInt(8)),
         2,
         50,
-        100L << random.nextInt(8));
+        100L << random.nextInt(8),
+        mergeConfig());
+  }
+
+  /** Small sizes, so that a seed has many merges, and some without any. */
+  private MergeConfig mergeConfig() {
+    if (random.nextInt(8) == 0) {
+      return MergeConfig.off();
+    }
+    return new MergeConfig(
+        (64L << 10) << random.nextInt(6),
+        1000,
+        (16 << 10) << random.nextInt(5),
+        (2L << 10) << random.nextInt(8),
+        2 + random.nextInt(4),
+        20L << random.nextInt(7),
+        1L << random.nextInt(10));
   }
 
   /** Runs the script until so many events have happened, then the end. */

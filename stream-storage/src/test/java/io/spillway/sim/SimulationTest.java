@@ -15,7 +15,8 @@ class SimulationTest {
   void keepsItsGuaranteesUnderSomeSeeds() {
     Coverage coverage = Seeds.run(Long.getLong("sim.seeds", FEW));
     if (coverage.of("seed") >= FEW) {
-      coverage.require("crash", "takeover", "torn write", "late write", "WAL full", "fenced");
+      coverage.require(
+          "crash", "takeover", "torn write", "late write", "WAL full", "fenced", "merge");
     }
   }
 
@@ -67,7 +68,11 @@ class SimulationTest {
         "WAL full",
         "object in parts",
         "WAL read for an object in parts",
-        "deleted object");
+        "deleted object",
+        "merge",
+        "void merge",
+        "crash in a merge",
+        "object replaced");
   }
 
   /** Seeds that failed once, each for a reason of its own. */

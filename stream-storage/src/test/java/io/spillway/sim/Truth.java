@@ -3,6 +3,7 @@ package io.spillway.sim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.catalog.CatalogCommand.ObjectRef;
 import io.spillway.catalog.CatalogCommand.WalKind;
 import io.spillway.catalog.CatalogProbe;
 import io.spillway.catalog.LogStreamCatalog;
@@ -11,6 +12,7 @@ import io.spillway.catalog.StreamCatalog.EpochStart;
 import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.catalog.StreamCatalog.WalPhase;
 import io.spillway.catalog.StreamCatalog.WalState;
+import io.spillway.format.v1.ObjectIndex;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.ObjectStore.ObjectInfo;
 import io.spillway.object.SimulatedBucket;
@@ -56,6 +58,7 @@ final class Truth implements SimulatedBucket.Watcher {
   private final Consumer<Runnable> checks;
   private final SimulatedThreads threads = new SimulatedThreads(1, 0);
   private final Map<StreamId, StreamState> before = new HashMap<>();
+  private final Map<StreamId, List<Extent>> extentsBefore = new HashMap<>();
   private final Map<UUID, WalState> walsBefore = new HashMap<>();
   private final Set<String> known = new HashSet<>();
   private @Nullable LogStreamCatalog catalog;
@@ -220,7 +223,10 @@ final class Truth implements SimulatedBucket.Watcher {
 
   private void check(LogStreamCatalog now, StreamState state) {
     StreamState was = before.put(state.id(), state);
-    long from = 0;
+    List<Extent> extents = now.extents(state.id(), 0, ALL);
+    if (!extents.equals(extentsBefore.put(state.id(), extents))) {
+      checkExtents(now, state, extents);
+    }
     if (was != null) {
       assertThat(state.committedEndOffset())
           .as("G2 %s: committed end", state.id())
@@ -229,12 +235,10 @@ final class Truth implements SimulatedBucket.Watcher {
           .as("G2 %s: log start", state.id())
           .isGreaterThanOrEqualTo(was.logStartOffset());
       checkToken(was, state);
-      from = was.committedEndOffset();
       if (state.equals(was)) {
         return;
       }
     }
-    checkExtents(now, state, Math.max(from, state.logStartOffset()));
     checkEpochs(state);
     listener.onStream(state);
   }
@@ -246,28 +250,54 @@ final class Truth implements SimulatedBucket.Watcher {
         .isGreaterThanOrEqualTo(was.token().leaderEpoch());
   }
 
-  /** G2, G4: no overlap, no hole, and every object is there before a commit names it. */
-  private void checkExtents(LogStreamCatalog now, StreamState state, long from) {
-    List<Extent> extents = now.extents(state.id(), from, ALL);
+  /**
+   * G2, G4: no overlap, no hole, nothing below the log start, and every object is there, and holds
+   * what it is said to, before a commit or a merge names it (P16, P19).
+   */
+  private void checkExtents(LogStreamCatalog now, StreamState state, List<Extent> extents) {
     long expected = -1;
     for (Extent extent : extents) {
       if (expected >= 0) {
         assertThat(extent.baseOffset()).as("G2 %s: extents", state.id()).isEqualTo(expected);
       } else {
-        assertThat(extent.baseOffset()).as("G2 %s: extents", state.id()).isLessThanOrEqualTo(from);
+        assertThat(extent.baseOffset())
+            .as("G2 %s: extents begin", state.id())
+            .isLessThanOrEqualTo(state.logStartOffset());
+        assertThat(extent.endOffset())
+            .as("P18 %s: extents above the log start", state.id())
+            .isGreaterThan(state.logStartOffset());
       }
       expected = extent.endOffset();
-      if (known.add(extent.objectKey())) {
-        assertThat(objects.head(extent.objectKey()).join())
-            .as("G4 %s: object %s of [%d, %d)", state.id(), extent.objectKey(), from, expected)
-            .isPresent();
+      if (known.add(extent.objectKey() + " " + state.id())) {
+        checkObject(now, extent);
       }
     }
-    if (expected >= 0) {
+    if (state.committedEndOffset() > state.logStartOffset()) {
       assertThat(expected)
           .as("G2 %s: extents end", state.id())
           .isEqualTo(state.committedEndOffset());
     }
+  }
+
+  private void checkObject(LogStreamCatalog now, Extent extent) {
+    ObjectRef object = now.object(extent.objectKey()).orElseThrow();
+    Optional<ObjectInfo> there = objects.head(object.key()).join();
+    assertThat(there).as("G4 %s: object %s", extent.stream(), object.key()).isPresent();
+    int tailBytes = (int) (object.sizeBytes() - object.indexPosition());
+    ObjectIndex.Range range =
+        ObjectIndex.parse(
+                object.key(),
+                object.indexPosition(),
+                objects.getRange(object.key(), object.indexPosition(), tailBytes).join())
+            .range(extent.stream());
+    if (range == null) {
+      throw new AssertionError("G4 " + extent.stream() + " is not in object " + object.key());
+    }
+    assertThat(List.of(range.baseOffset(), range.endOffset(), range.position(), range.sizeBytes()))
+        .as("G4 %s in object %s", extent.stream(), object.key())
+        .isEqualTo(
+            List.of(
+                extent.baseOffset(), extent.endOffset(), extent.position(), extent.sizeBytes()));
   }
 
   private static void checkEpochs(StreamState state) {

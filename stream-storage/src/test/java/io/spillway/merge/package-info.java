@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.merge;
+
+import org.jspecify.annotations.NullMarked;
