@@ -1,6 +1,7 @@
 package io.spillway.partition;
 
 import io.spillway.catalog.StreamCatalog.EpochStart;
+import io.spillway.stream.CatchUpStats;
 import io.spillway.stream.FetchedData;
 import io.spillway.stream.StorageStats;
 import io.spillway.stream.StreamException;
@@ -159,7 +160,8 @@ public final class FakeStore implements StreamStore {
 
   @Override
   public StorageStats stats() {
-    return new StorageStats(0, 0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of(), 0, 0, 0, 0, 0, 0, true);
+    return new StorageStats(
+        0, 0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of(), 0, 0, 0, 0, 0, 0, true, CatchUpStats.NONE);
   }
 
   @Override
@@ -269,7 +271,8 @@ public final class FakeStore implements StreamStore {
     }
 
     @Override
-    public CompletableFuture<FetchedData> fetch(long offset, long endOffset, int maxBytes) {
+    public CompletableFuture<FetchedData> fetch(
+        long offset, long endOffset, int maxBytes, long clientKey) {
       RuntimeException failure = stream.readFailure;
       if (failure != null) {
         return CompletableFuture.failedFuture(failure);

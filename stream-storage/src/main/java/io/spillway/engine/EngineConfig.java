@@ -1,6 +1,7 @@
 package io.spillway.engine;
 
 import io.spillway.format.v1.ObjectWriter;
+import io.spillway.read.ReadConfig;
 import io.spillway.upload.UploadLimits;
 import java.util.concurrent.TimeUnit;
 
@@ -17,12 +18,15 @@ import java.util.concurrent.TimeUnit;
  * @param tailCacheBytes memory for the newest WAL blocks: tail reads and uploads
  * @param blockCacheBytes memory for blocks of objects: catch-up reads
  * @param indexCacheBytes memory for indexes of objects
- * @param readBufferBytes memory for blocks on their way from the store or the WAL
- * @param maxReadAheadBytes how much one read of a sequential reader may get at a time
+ * @param readBufferBytes memory for reads under way: three quarters for objects, what is fetched
+ *     ahead included, and one for what is read back from the WAL, which a bucket that does not
+ *     answer must not keep waiting
+ * @param maxReadAheadBytes how far to be ahead of a sequential reader, and the most of one GET
  * @param readThreads that check and cut what was read
  * @param drainPollMs how often to look whether a stream's previous writer has been drained
  * @param sweepIntervalMs how often to look for orphaned objects, as long as there are uploads; an
  *     object has to be seen unreferenced twice, so this is also the least grace it gets
+ * @param readRequests GETs of reads under way at once
  */
 public record EngineConfig(
     int nodeId,
@@ -39,7 +43,8 @@ public record EngineConfig(
     int maxReadAheadBytes,
     int readThreads,
     long drainPollMs,
-    long sweepIntervalMs) {
+    long sweepIntervalMs,
+    int readRequests) {
 
   private static final long MIB = 1024 * 1024;
 
@@ -62,6 +67,7 @@ public record EngineConfig(
     require(readThreads > 0, "readThreads", readThreads);
     require(drainPollMs > 0, "drainPollMs", drainPollMs);
     require(sweepIntervalMs > 0, "sweepIntervalMs", sweepIntervalMs);
+    require(readRequests > 0, "readRequests", readRequests);
   }
 
   public static EngineConfig defaults(int nodeId) {
@@ -80,7 +86,8 @@ public record EngineConfig(
         (int) (4 * MIB),
         2,
         1000,
-        TimeUnit.HOURS.toMillis(1));
+        TimeUnit.HOURS.toMillis(1),
+        16);
   }
 
   public EngineConfig withUploads(long bytes, long intervalMs) {
@@ -99,7 +106,8 @@ public record EngineConfig(
         maxReadAheadBytes,
         readThreads,
         drainPollMs,
-        sweepIntervalMs);
+        sweepIntervalMs,
+        readRequests);
   }
 
   public EngineConfig withCaches(long tailBytes, long blockBytes, long indexBytes) {
@@ -118,7 +126,8 @@ public record EngineConfig(
         maxReadAheadBytes,
         readThreads,
         drainPollMs,
-        sweepIntervalMs);
+        sweepIntervalMs,
+        readRequests);
   }
 
   public EngineConfig withSweepInterval(long intervalMs) {
@@ -137,7 +146,22 @@ public record EngineConfig(
         maxReadAheadBytes,
         readThreads,
         drainPollMs,
-        intervalMs);
+        intervalMs,
+        readRequests);
+  }
+
+  ReadConfig reads() {
+    return new ReadConfig(
+        objectBlockBytes,
+        readBufferBytes - readBackBytes(),
+        blockCacheBytes,
+        indexCacheBytes,
+        maxReadAheadBytes,
+        readRequests);
+  }
+
+  long readBackBytes() {
+    return Math.max(1, readBufferBytes / 4);
   }
 
   UploadLimits uploadLimits(long walCapacityBytes) {

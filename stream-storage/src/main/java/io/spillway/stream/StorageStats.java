@@ -25,6 +25,7 @@ import java.util.Map;
  * @param unreadableStreams that cannot be uploaded now, since the WAL cannot be read where their
  *     next batch is
  * @param storeReachable whether the last request to the bucket worked
+ * @param catchUp reads of objects
  */
 public record StorageStats(
     long walCapacityBytes,
@@ -43,4 +44,5 @@ public record StorageStats(
     long recoveredFrames,
     long damagedBatches,
     int unreadableStreams,
-    boolean storeReachable) {}
+    boolean storeReachable,
+    CatchUpStats catchUp) {}

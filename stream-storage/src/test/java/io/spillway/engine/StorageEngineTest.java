@@ -222,7 +222,8 @@ class StorageEngineTest {
             2 * MIB,
             2,
             1000,
-            3_600_000);
+            3_600_000,
+            16);
     Node node = world.start(smallBuffers);
     StreamHandle handle = node.claim(1, 1);
     node.append(handle, 180, 100_000);

@@ -111,7 +111,8 @@ final class Simulation implements SimBroker.World, Truth.Listener {
         1 << (10 + random.nextInt(8)),
         2,
         50,
-        100L << random.nextInt(8));
+        100L << random.nextInt(8),
+        1 + random.nextInt(6));
   }
 
   /** Runs the script until so many events have happened, then the end. */

@@ -166,6 +166,7 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
         readable,
         (int) grantedBytes,
         readCommitted,
+        ClientKeys.of(client()),
         handler.failures(),
         this::onRead);
     return !round.isReading() && endRound();

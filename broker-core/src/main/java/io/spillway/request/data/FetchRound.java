@@ -75,6 +75,7 @@ final class FetchRound {
       List<FetchSlot> readable,
       int maxBytes,
       boolean readCommitted,
+      long clientKey,
       ReadFailures failures,
       ColdReads cold) {
     int remaining = maxBytes;
@@ -87,7 +88,8 @@ final class FetchRound {
       if (partition != null) {
         int limit = Math.max(0, Math.min(slot.target.maxBytes(), remaining));
         CompletableFuture<FetchedData> read =
-            partition.read(slot.target.fetchOffset(), slot.endOffset(readCommitted), limit);
+            partition.read(
+                slot.target.fetchOffset(), slot.endOffset(readCommitted), limit, clientKey);
         int taken = take(slot, read, limit, any, failures, cold);
         remaining -= taken;
         any |= taken > 0;
