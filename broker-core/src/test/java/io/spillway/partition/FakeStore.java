@@ -38,6 +38,7 @@ public final class FakeStore implements StreamStore {
   public long coldBelow;
 
   public int openData;
+  public int reads;
   public int openReservations;
   public int reserves;
   private final ArrayDeque<Pending> pending = new ArrayDeque<>();
@@ -273,6 +274,7 @@ public final class FakeStore implements StreamStore {
     @Override
     public CompletableFuture<FetchedData> fetch(
         long offset, long endOffset, int maxBytes, long clientKey) {
+      reads++;
       RuntimeException failure = stream.readFailure;
       if (failure != null) {
         return CompletableFuture.failedFuture(failure);

@@ -55,7 +55,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class StorageEngine implements StreamStore {
 
-  private final EngineConfig config;
   private final WriteAheadLog wal;
   private final StreamCatalog catalog;
   private final ObjectStore store;
@@ -88,7 +87,6 @@ public final class StorageEngine implements StreamStore {
       FaultHandler faults,
       PayloadVerifier verifier,
       BoundedCache.Factory caches) {
-    this.config = config;
     this.wal = wal;
     this.catalog = catalog;
     Scheduler scheduler = threads.newScheduler("storage");

@@ -49,7 +49,8 @@ final class Segments implements ReadQueue.Sender {
     this.store = store;
     this.readers = readers;
     this.segmentBytes = config.segmentBytes();
-    this.maxGetBytes = Math.max(segmentBytes, config.maxReadAheadBytes());
+    this.maxGetBytes =
+        Math.max(segmentBytes, Math.min(config.maxReadAheadBytes(), config.readBufferBytes() / 2));
     this.counters = counters;
     this.queue =
         new ReadQueue(

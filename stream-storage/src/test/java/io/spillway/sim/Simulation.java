@@ -519,7 +519,7 @@ final class Simulation implements SimBroker.World, Truth.Listener {
     note("fetch " + stream.id + " " + offset);
     watch(
         holder,
-        handle.fetch(offset, end, maxBytes),
+        handle.fetch(offset, end, maxBytes, offset % 3),
         data -> {
           coverage.count("fetch");
           note("fetched " + stream.id + " " + data.nextOffset());

@@ -16,6 +16,7 @@ class SimulationTest {
     Coverage coverage = Seeds.run(Long.getLong("sim.seeds", FEW));
     if (coverage.of("seed") >= FEW) {
       coverage.require("crash", "takeover", "torn write", "late write", "WAL full", "fenced");
+      coverage.require("byte ahead, read", "merged read", "read that waited");
     }
   }
 
@@ -66,7 +67,11 @@ class SimulationTest {
         "WAL full",
         "object in parts",
         "WAL read for an object in parts",
-        "deleted object");
+        "deleted object",
+        "byte ahead, read",
+        "byte ahead, wasted",
+        "merged read",
+        "read that waited");
   }
 
   /** Seeds that failed once, each for a reason of its own. */
