@@ -6,7 +6,9 @@ package io.spillway.config;
  * @param inFlightBytes requests being received or handled
  * @param tailCacheBytes recent WAL blocks
  * @param blockCacheBytes blocks of objects
+ * @param indexCacheBytes indexes of objects
  * @param readAheadBytes reads from objects that are under way
+ * @param readRequests how many of them at once
  * @param fetchResponseBytes responses that are read and not sent
  * @param uploadBufferBytes uploads that are under way
  */
@@ -14,7 +16,9 @@ public record BudgetConfig(
     long inFlightBytes,
     long tailCacheBytes,
     long blockCacheBytes,
+    long indexCacheBytes,
     long readAheadBytes,
+    int readRequests,
     long fetchResponseBytes,
     long uploadBufferBytes) {
 
@@ -40,7 +44,9 @@ public record BudgetConfig(
         inFlight,
         values.longValue("tail.cache.bytes"),
         values.longValue("block.cache.bytes"),
+        values.longValue("index.cache.bytes"),
         values.longValue("read.ahead.bytes"),
+        values.intValue("read.max.requests"),
         values.longValue("fetch.response.bytes"),
         values.longValue("upload.buffer.bytes"));
   }

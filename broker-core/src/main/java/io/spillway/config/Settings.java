@@ -163,13 +163,29 @@ public final class Settings {
         64L << 20,
         1L << 20,
         Long.MAX_VALUE,
-        "Memory for blocks read from objects.");
+        "Memory for blocks read from objects; what is asked for often stays while a backlog passes.");
+    bytes(
+        "index.cache.bytes",
+        16L << 20,
+        1L << 20,
+        Long.MAX_VALUE,
+        "Memory for indexes of objects: about 100 bytes for each stream and each 256 KiB in one.");
     bytes(
         "read.ahead.bytes",
         64L << 20,
         1L << 20,
         Long.MAX_VALUE,
-        "Memory for reads from objects that are under way.");
+        "Memory for reads behind the tail that are under way, fair between client ids. A quarter is"
+            + " for reading the write-ahead log back, the rest for objects: up to three quarters of"
+            + " that for what is fetched ahead of sequential readers, which gives way to what"
+            + " readers wait for.");
+    number(
+        "read.max.requests",
+        16,
+        1,
+        1_000,
+        "Reads of objects under way at once, for consumers that are behind. In an S3 store less"
+            + " than `object.store.max.requests` leaves some for everything else.");
     bytes(
         "fetch.response.bytes",
         64L << 20,

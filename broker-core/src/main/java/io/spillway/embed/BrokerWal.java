@@ -1,5 +1,6 @@
 package io.spillway.embed;
 
+import io.spillway.cache.LruCache;
 import io.spillway.catalog.CatalogCommand.WalKind;
 import io.spillway.catalog.StreamCatalog;
 import io.spillway.catalog.StreamCatalog.WalPhase;
@@ -168,7 +169,8 @@ final class BrokerWal {
                     threads,
                     random,
                     faults,
-                    new KafkaBatchVerifier())
+                    new KafkaBatchVerifier(),
+                    LruCache::new)
                 .join()) {
       engine.shutdown(TimeUnit.DAYS.toNanos(1));
       if (!engine.isSealed()) {

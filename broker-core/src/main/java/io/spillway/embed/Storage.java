@@ -1,5 +1,6 @@
 package io.spillway.embed;
 
+import io.spillway.cache.caffeine.CaffeineCaches;
 import io.spillway.catalog.LogStreamCatalog;
 import io.spillway.catalog.StreamCatalog;
 import io.spillway.config.BrokerConfig;
@@ -128,7 +129,8 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
                     threads,
                     random,
                     faults,
-                    new KafkaBatchVerifier()),
+                    new KafkaBatchVerifier(),
+                    new CaffeineCaches(threads.clock())),
                 missing -> refusal(missing, self, catalog, probe)));
     wals.takeSignsDown();
     UUID clusterId = catalog.clusterId();
@@ -179,12 +181,13 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
         defaults.objectBlockBytes(),
         budgets.tailCacheBytes(),
         budgets.blockCacheBytes(),
-        defaults.indexCacheBytes(),
+        budgets.indexCacheBytes(),
         budgets.readAheadBytes(),
-        defaults.maxReadAheadBytes(),
+        (int) Math.min(defaults.maxReadAheadBytes(), budgets.readAheadBytes() / 4),
         config.network().ioThreads(),
         defaults.drainPollMs(),
         defaults.sweepIntervalMs(),
+        budgets.readRequests(),
         mergeConfig(config.merging(), defaults.merge()));
   }
 

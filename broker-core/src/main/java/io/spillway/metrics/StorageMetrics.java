@@ -1,5 +1,6 @@
 package io.spillway.metrics;
 
+import io.spillway.stream.CatchUpStats;
 import io.spillway.stream.StorageStats;
 import java.util.function.Supplier;
 
@@ -70,6 +71,7 @@ public final class StorageMetrics implements MetricsSource {
         "Data objects deleted, after retention, topic deletion or merging",
         stats.deletedObjects());
     collectMerges(sink, stats.merges());
+    collectCatchUp(sink, stats.catchUp());
     sink.gauge(
         "spillway_store_reachable",
         "1 while the last request to the object store worked",
@@ -90,6 +92,38 @@ public final class StorageMetrics implements MetricsSource {
         "Parts of partitions merged in vain: trimmed, deleted or claimed meanwhile",
         merges.voidRanges());
     sink.gauge("spillway_merge_running", "1 while a merge is under way", merges.running() ? 1 : 0);
+  }
+
+  private static void collectCatchUp(MetricsSink sink, CatchUpStats stats) {
+    sink.gauge(
+        "spillway_cache_bytes", "Memory of a cache", stats.indexCacheBytes(), "cache", "index");
+    collectCache(sink, "block", stats.blockHits(), stats.blockMisses());
+    collectCache(sink, "index", stats.indexHits(), stats.indexMisses());
+    sink.gauge(
+        "spillway_read_budget_used_bytes",
+        "Of reads from objects: under way, or fetched ahead and not read yet",
+        stats.readBufferBytes());
+    sink.counter(
+        "spillway_read_budget_waits",
+        "Reads behind the tail that waited for memory or a free request",
+        stats.budgetWaits());
+    String ahead = "Fetched ahead of sequential readers, by what became of it: used, wasted";
+    sink.counter("spillway_read_ahead_bytes", ahead, stats.aheadUsedBytes(), "outcome", "used");
+    sink.counter("spillway_read_ahead_bytes", ahead, stats.aheadWastedBytes(), "outcome", "wasted");
+    sink.counter(
+        "spillway_merged_reads",
+        "Reads that went along in another one's request to the object store",
+        stats.mergedReads());
+    sink.counter(
+        "spillway_checked_blocks",
+        "Blocks of objects whose checksum was computed",
+        stats.checkedBlocks());
+  }
+
+  private static void collectCache(MetricsSink sink, String cache, long hits, long misses) {
+    String help = "Look-ups in a cache by outcome: hit, miss";
+    sink.counter("spillway_cache_lookups", help, hits, "cache", cache, "outcome", "hit");
+    sink.counter("spillway_cache_lookups", help, misses, "cache", cache, "outcome", "miss");
   }
 
   private static void collectStoreRequest(MetricsSink sink, String key, long count) {

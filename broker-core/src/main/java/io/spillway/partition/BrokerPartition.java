@@ -206,15 +206,17 @@ public final class BrokerPartition implements Partition {
 
   @Override
   public CompletableFuture<FetchedData> read(long offset, int maxBytes) {
-    return read(offset, highWatermark(), maxBytes);
+    return read(offset, highWatermark(), maxBytes, 0);
   }
 
   /**
    * As {@link #read(long, int)}, below {@code endOffset}.
    *
    * @param endOffset the high watermark or the last stable offset, as seen before
+   * @param clientKey whose turn it is between clients; 0 for the broker itself
    */
-  public CompletableFuture<FetchedData> read(long offset, long endOffset, int maxBytes) {
+  public CompletableFuture<FetchedData> read(
+      long offset, long endOffset, int maxBytes, long clientKey) {
     StreamHandle current = state.openHandle();
     if (current == null) {
       return CompletableFuture.failedFuture(state.unavailable());
@@ -225,7 +227,7 @@ public final class BrokerPartition implements Partition {
               "offset %d of partition %s is out of range [%d, %d]"
                   .formatted(offset, state.tp, current.logStartOffset(), current.highWatermark())));
     }
-    return current.fetch(offset, endOffset, maxBytes);
+    return current.fetch(offset, endOffset, maxBytes, clientKey);
   }
 
   /** See {@link StreamHandle#findBatchByTimestamp}. */

@@ -76,7 +76,7 @@ public final class OffsetLookup {
       return nothing();
     }
     return partition
-        .read(offset, endOffset, CHUNK_BYTES)
+        .read(offset, endOffset, CHUNK_BYTES, 0)
         .thenComposeAsync(
             data -> {
               long next = readAll(data, search);

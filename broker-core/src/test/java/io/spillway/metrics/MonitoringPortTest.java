@@ -15,6 +15,7 @@ import io.spillway.request.RequestContext;
 import io.spillway.request.group.GroupLag;
 import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemThreads;
+import io.spillway.stream.CatchUpStats;
 import io.spillway.stream.StorageStats;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -66,6 +67,15 @@ class MonitoringPortTest {
           .contains("\nspillway_unuploaded_age_seconds 1.5\n")
           .contains("spillway_store_requests_total{kind=\"put\",outcome=\"ok\"} 3.0")
           .contains("spillway_batch_reads_total{source=\"tail\"} 4.0")
+          .contains("spillway_cache_lookups_total{cache=\"block\",outcome=\"hit\"} 31.0")
+          .contains("spillway_cache_lookups_total{cache=\"index\",outcome=\"miss\"} 34.0")
+          .contains("spillway_cache_bytes{cache=\"index\"} 35.0")
+          .contains("spillway_read_budget_used_bytes 36.0")
+          .contains("spillway_read_ahead_bytes_total{outcome=\"used\"} 37.0")
+          .contains("spillway_read_ahead_bytes_total{outcome=\"wasted\"} 38.0")
+          .contains("spillway_merged_reads_total 39.0")
+          .contains("spillway_read_budget_waits_total 40.0")
+          .contains("spillway_checked_blocks_total 41.0")
           .contains("spillway_throttles_total{cause=\"muted\"} 5.0")
           .contains("spillway_connections_closed_total{reason=\"slow_frame\"} 6.0")
           .contains("spillway_connections{listener=\"PLAINTEXT\"} 2.0")
@@ -214,6 +224,7 @@ class MonitoringPortTest {
             0,
             0,
             true,
+            new CatchUpStats(31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41),
             new StorageStats.Merges(6, 2, 5, 1, true));
     ServerStats server =
         new ServerStats(

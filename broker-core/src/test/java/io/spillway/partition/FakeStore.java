@@ -1,6 +1,7 @@
 package io.spillway.partition;
 
 import io.spillway.catalog.StreamCatalog.EpochStart;
+import io.spillway.stream.CatchUpStats;
 import io.spillway.stream.FetchedData;
 import io.spillway.stream.StorageStats;
 import io.spillway.stream.StreamException;
@@ -38,6 +39,7 @@ public final class FakeStore implements StreamStore {
   public long coldBelow;
 
   public int openData;
+  public int reads;
   public int openReservations;
   public int reserves;
   private final ArrayDeque<Pending> pending = new ArrayDeque<>();
@@ -218,6 +220,7 @@ public final class FakeStore implements StreamStore {
         0,
         0,
         true,
+        CatchUpStats.NONE,
         new StorageStats.Merges(0, 0, 0, 0, false));
   }
 
@@ -380,7 +383,9 @@ public final class FakeStore implements StreamStore {
     }
 
     @Override
-    public CompletableFuture<FetchedData> fetch(long offset, long endOffset, int maxBytes) {
+    public CompletableFuture<FetchedData> fetch(
+        long offset, long endOffset, int maxBytes, long clientKey) {
+      reads++;
       RuntimeException failure = stream.readFailure;
       if (failure != null) {
         return CompletableFuture.failedFuture(failure);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.request.RequestContext;
 import io.spillway.runtime.SimulatedThreads;
+import io.spillway.stream.CatchUpStats;
 import io.spillway.stream.StorageStats;
 import io.spillway.wal.WriteAheadLog.WalUsage;
 import java.net.InetAddress;
@@ -173,6 +174,7 @@ class WalOutlookTest {
         0,
         0,
         reachable,
+        CatchUpStats.NONE,
         new StorageStats.Merges(0, 0, 0, 0, false));
   }
 }

@@ -1,16 +1,19 @@
 package io.spillway.cache;
 
-import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Bytes that may be on their way from the store at the same time; whoever finds none waits its
- * turn, first come, first served. Safe for any thread; never blocks one.
+ * Bytes that may be in memory for reads under way; whoever finds none waits, fairly between clients
+ * ({@link FairQueue}). Safe for any thread; never blocks one.
  */
 public final class ByteBudget {
 
   private final long totalBytes;
-  private final ArrayDeque<Waiter> waiters = new ArrayDeque<>();
+  private final FairQueue<Waiter> waiters = new FairQueue<>();
+  private final LongAdder waits = new LongAdder();
   private long takenBytes;
 
   public ByteBudget(long totalBytes) {
@@ -18,30 +21,30 @@ public final class ByteBudget {
   }
 
   /** Completes once the bytes are the caller's. More than the whole budget waits for all of it. */
-  public CompletableFuture<Void> take(long bytes) {
-    long wanted = Math.min(bytes, totalBytes);
+  public CompletableFuture<Void> take(long client, long bytes) {
+    Waiter waiter = new Waiter(client, Math.min(bytes, totalBytes), new CompletableFuture<>());
     synchronized (waiters) {
-      if (waiters.isEmpty() && takenBytes + wanted <= totalBytes) {
-        takenBytes += wanted;
+      if (waiters.isEmpty() && takenBytes + waiter.bytes <= totalBytes) {
+        takenBytes += waiter.bytes;
         return CompletableFuture.completedFuture(null);
       }
-      Waiter waiter = new Waiter(wanted, new CompletableFuture<>());
-      waiters.addLast(waiter);
-      return waiter.turn;
+      waiters.add(waiter);
     }
+    waits.increment();
+    return waiter.turn;
   }
 
   /** Gives back what one {@link #take} of as many bytes took; wakes whoever is next. */
   public void give(long bytes) {
-    ArrayDeque<Waiter> next = new ArrayDeque<>();
+    List<Waiter> next = new ArrayList<>(0);
     synchronized (waiters) {
       takenBytes -= Math.min(bytes, totalBytes);
-      Waiter first = waiters.peekFirst();
+      Waiter first = waiters.peek();
       while (first != null && takenBytes + first.bytes <= totalBytes) {
-        waiters.removeFirst();
+        waiters.remove(first);
         takenBytes += first.bytes;
-        next.addLast(first);
-        first = waiters.peekFirst();
+        next.add(first);
+        first = waiters.peek();
       }
     }
     for (Waiter waiter : next) {
@@ -56,5 +59,11 @@ public final class ByteBudget {
     }
   }
 
-  private record Waiter(long bytes, CompletableFuture<Void> turn) {}
+  /** Reads that had to wait, since start. */
+  public long waits() {
+    return waits.sum();
+  }
+
+  private record Waiter(long client, long bytes, CompletableFuture<Void> turn)
+      implements FairQueue.Item {}
 }

@@ -1,66 +1,92 @@
 package io.spillway.cache;
 
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A map bounded by the weight of its values; what was not used for longest goes first. Plain and
- * deterministic, so that a simulation sees the same evictions from the same seed; its lock is held
- * for a look-up, never for a load. Safe for any thread.
+ * What was not used for longest goes first. Plain and deterministic, so that a simulation sees the
+ * same evictions from the same seed; its lock is held for a look-up alone.
  */
-public final class LruCache<K, V> {
+public final class LruCache<K, V> implements BoundedCache<K, V> {
 
   private final long budget;
-  private final ToLongFunction<V> weigher;
+  private final Weigher<V> weigher;
+  private final Listener<K, V> listener;
   private final LinkedHashMap<K, V> entries = new LinkedHashMap<>(16, 0.75f, true);
   private long weight;
 
-  public LruCache(long budget, ToLongFunction<V> weigher) {
+  public LruCache(long budget, Weigher<V> weigher, Listener<K, V> listener) {
     this.budget = budget;
     this.weigher = weigher;
+    this.listener = listener;
   }
 
-  public synchronized @Nullable V get(K key) {
-    return entries.get(key);
-  }
-
-  /** Whether the key is there; no use of it. */
-  public synchronized boolean contains(K key) {
-    return entries.containsKey(key);
-  }
-
-  /** Keeps the value, unless it alone is above the budget. */
-  public synchronized void put(K key, V value) {
-    long added = weigher.applyAsLong(value);
-    if (added > budget) {
-      return;
-    }
-    V replaced = entries.put(key, value);
-    weight += added - (replaced == null ? 0 : weigher.applyAsLong(replaced));
-    Iterator<Map.Entry<K, V>> oldest = entries.entrySet().iterator();
-    while (weight > budget) {
-      weight -= weigher.applyAsLong(oldest.next().getValue());
-      oldest.remove();
+  @Override
+  public @Nullable V get(K key) {
+    synchronized (entries) {
+      return entries.get(key);
     }
   }
 
-  public synchronized void remove(K key) {
-    V removed = entries.remove(key);
+  @Override
+  public void put(K key, V value) {
+    List<Map.Entry<K, V>> gone = new ArrayList<>(1);
+    synchronized (entries) {
+      V replaced = entries.put(key, value);
+      weight += weigher.weightOf(value);
+      if (replaced != null) {
+        weight -= weigher.weightOf(replaced);
+        gone.add(Map.entry(key, replaced));
+      }
+      if (weigher.weightOf(value) > budget) {
+        entries.remove(key); // alone too much: nothing else has to go for it
+        weight -= weigher.weightOf(value);
+        gone.add(Map.entry(key, value));
+      }
+      Iterator<Map.Entry<K, V>> oldest = entries.entrySet().iterator();
+      while (weight > budget) {
+        Map.Entry<K, V> next = oldest.next();
+        weight -= weigher.weightOf(next.getValue());
+        gone.add(Map.entry(next.getKey(), next.getValue()));
+        oldest.remove();
+      }
+    }
+    gone.forEach(each -> listener.onGone(each.getKey(), each.getValue()));
+  }
+
+  @Override
+  public void remove(K key) {
+    V removed;
+    synchronized (entries) {
+      removed = entries.remove(key);
+      if (removed != null) {
+        weight -= weigher.weightOf(removed);
+      }
+    }
     if (removed != null) {
-      weight -= weigher.applyAsLong(removed);
+      listener.onGone(key, removed);
     }
   }
 
-  public synchronized void clear() {
-    entries.clear();
-    weight = 0;
+  @Override
+  public void clear() {
+    Map<K, V> all;
+    synchronized (entries) {
+      all = new LinkedHashMap<>(entries);
+      entries.clear();
+      weight = 0;
+    }
+    all.forEach(listener::onGone);
   }
 
-  /** What is held, in the weigher's unit. */
-  public synchronized long weight() {
-    return weight;
+  @Override
+  public long weight() {
+    synchronized (entries) {
+      return weight;
+    }
   }
 }

@@ -8,7 +8,8 @@ import io.spillway.catalog.StreamCatalog.EpochStart;
 import io.spillway.catalog.StreamCatalog.Phase;
 import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.catalog.StreamCatalog.Verdict;
-import io.spillway.engine.StreamLog.BatchTime;
+import io.spillway.read.BatchTime;
+import io.spillway.read.ObjectReads;
 import io.spillway.stream.FetchedData;
 import io.spillway.stream.StreamException;
 import io.spillway.stream.StreamHandle;
@@ -98,12 +99,13 @@ final class ClaimedStream implements StreamHandle {
   }
 
   @Override
-  public CompletableFuture<FetchedData> fetch(long offset, long endOffset, int maxBytes) {
-    return fetch(offset, endOffset, maxBytes, MAX_LOOKS);
+  public CompletableFuture<FetchedData> fetch(
+      long offset, long endOffset, int maxBytes, long clientKey) {
+    return fetch(offset, endOffset, maxBytes, clientKey, MAX_LOOKS);
   }
 
   private CompletableFuture<FetchedData> fetch(
-      long offset, long endOffset, int maxBytes, int looks) {
+      long offset, long endOffset, int maxBytes, long clientKey, int looks) {
     StreamException.Fenced gone = log.lost();
     if (gone != null) {
       return CompletableFuture.failedFuture(gone);
@@ -121,25 +123,27 @@ final class ClaimedStream implements StreamHandle {
     List<WalFrame> frames = log.read(offset, end, maxBytes);
     CompletableFuture<FetchedData> data;
     if (frames == null) {
-      data = engine.objectReads().fetch(log.id(), offset, end, maxBytes, log.readAhead());
+      data =
+          engine.objectReads().fetch(log.id(), offset, end, maxBytes, log.readAhead(), clientKey);
     } else if (frames.isEmpty()) {
       data = CompletableFuture.completedFuture(MemoryData.nothing(offset));
     } else if (frames.get(0).slice() != null) {
-      engine.readStats().tail.increment();
+      engine.readStats().onTail();
       data = CompletableFuture.completedFuture(MemoryData.ofFrames(frames));
     } else {
-      data = readBack(frames);
+      data = readBack(frames, clientKey);
     }
-    return lookingAgain(data, looks, () -> fetch(offset, endOffset, maxBytes, looks - 1));
+    return lookingAgain(
+        data, looks, () -> fetch(offset, endOffset, maxBytes, clientKey, looks - 1));
   }
 
   /** Frames that left memory, out of the WAL. */
-  private CompletableFuture<FetchedData> readBack(List<WalFrame> frames) {
-    engine.readStats().wal.increment();
+  private CompletableFuture<FetchedData> readBack(List<WalFrame> frames, long clientKey) {
+    engine.readStats().onWal();
     long bytes = frames.stream().mapToLong(WalFrame::sizeBytes).sum();
     return engine
-        .readBudget()
-        .take(bytes)
+        .readBackBudget()
+        .take(clientKey, bytes)
         .thenCompose(
             taken -> {
               List<CompletableFuture<ByteBuffer>> reads = new ArrayList<>(frames.size());
@@ -149,7 +153,7 @@ final class ClaimedStream implements StreamHandle {
               return CompletableFuture.allOf(reads.toArray(CompletableFuture[]::new))
                   .handle(
                       (done, failure) -> {
-                        engine.readBudget().give(bytes);
+                        engine.readBackBudget().give(bytes);
                         return upToDamage(frames, reads);
                       });
             });

@@ -2,6 +2,7 @@ package io.spillway.engine;
 
 import io.spillway.format.v1.ObjectWriter;
 import io.spillway.merge.MergeConfig;
+import io.spillway.read.ReadConfig;
 import io.spillway.upload.UploadLimits;
 import java.util.concurrent.TimeUnit;
 
@@ -18,12 +19,15 @@ import java.util.concurrent.TimeUnit;
  * @param tailCacheBytes memory for the newest WAL blocks: tail reads and uploads
  * @param blockCacheBytes memory for blocks of objects: catch-up reads
  * @param indexCacheBytes memory for indexes of objects
- * @param readBufferBytes memory for blocks on their way from the store or the WAL
- * @param maxReadAheadBytes how much one read of a sequential reader may get at a time
+ * @param readBufferBytes memory for reads under way: three quarters for objects, what is fetched
+ *     ahead included, and one for what is read back from the WAL, which a bucket that does not
+ *     answer must not keep waiting
+ * @param maxReadAheadBytes how far to be ahead of a sequential reader, and the most of one GET
  * @param readThreads that check and cut what was read
  * @param drainPollMs how often to look whether a stream's previous writer has been drained
  * @param sweepIntervalMs how often to look for orphaned objects, as long as there are uploads; an
  *     object has to be seen unreferenced twice, so this is also the least grace it gets
+ * @param readRequests GETs of reads under way at once
  * @param merge what merging may use
  */
 public record EngineConfig(
@@ -42,6 +46,7 @@ public record EngineConfig(
     int readThreads,
     long drainPollMs,
     long sweepIntervalMs,
+    int readRequests,
     MergeConfig merge) {
 
   private static final long MIB = 1024 * 1024;
@@ -65,6 +70,7 @@ public record EngineConfig(
     require(readThreads > 0, "readThreads", readThreads);
     require(drainPollMs > 0, "drainPollMs", drainPollMs);
     require(sweepIntervalMs > 0, "sweepIntervalMs", sweepIntervalMs);
+    require(readRequests > 0, "readRequests", readRequests);
   }
 
   public static EngineConfig defaults(int nodeId) {
@@ -84,6 +90,7 @@ public record EngineConfig(
         2,
         1000,
         TimeUnit.HOURS.toMillis(1),
+        16,
         MergeConfig.defaults());
   }
 
@@ -104,6 +111,7 @@ public record EngineConfig(
         readThreads,
         drainPollMs,
         sweepIntervalMs,
+        readRequests,
         merge);
   }
 
@@ -124,6 +132,7 @@ public record EngineConfig(
         readThreads,
         drainPollMs,
         sweepIntervalMs,
+        readRequests,
         merge);
   }
 
@@ -144,6 +153,7 @@ public record EngineConfig(
         readThreads,
         drainPollMs,
         intervalMs,
+        readRequests,
         merge);
   }
 
@@ -164,7 +174,22 @@ public record EngineConfig(
         readThreads,
         drainPollMs,
         sweepIntervalMs,
+        readRequests,
         merging);
+  }
+
+  ReadConfig reads() {
+    return new ReadConfig(
+        objectBlockBytes,
+        readBufferBytes - readBackBytes(),
+        blockCacheBytes,
+        indexCacheBytes,
+        maxReadAheadBytes,
+        readRequests);
+  }
+
+  long readBackBytes() {
+    return Math.max(1, readBufferBytes / 4);
   }
 
   UploadLimits uploadLimits(long walCapacityBytes) {

@@ -1,6 +1,5 @@
 package io.spillway.engine;
 
-import io.spillway.cache.ReadAhead;
 import io.spillway.cache.TailCache;
 import io.spillway.catalog.CatalogCommand;
 import io.spillway.catalog.CatalogCommand.Close;
@@ -17,6 +16,7 @@ import io.spillway.objectwal.ChainFence;
 import io.spillway.objectwal.ChainFence.Fenced;
 import io.spillway.objectwal.ChainSweep;
 import io.spillway.objectwal.SealedChain;
+import io.spillway.read.ReadAhead;
 import io.spillway.runtime.FaultHandler;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;

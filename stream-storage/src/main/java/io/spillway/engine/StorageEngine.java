@@ -1,7 +1,8 @@
 package io.spillway.engine;
 
+import io.spillway.cache.BoundedCache;
 import io.spillway.cache.ByteBudget;
-import io.spillway.cache.ReadAhead;
+import io.spillway.cache.LruCache;
 import io.spillway.cache.TailCache;
 import io.spillway.catalog.CatalogCommand;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
@@ -14,6 +15,8 @@ import io.spillway.merge.Merger;
 import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.RequestMeter;
+import io.spillway.read.ObjectReads;
+import io.spillway.read.ReadStats;
 import io.spillway.runtime.FaultHandler;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
@@ -54,7 +57,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class StorageEngine implements StreamStore {
 
-  private final EngineConfig config;
   private final WriteAheadLog wal;
   private final StreamCatalog catalog;
   private final ObjectStore store;
@@ -63,7 +65,7 @@ public final class StorageEngine implements StreamStore {
   private final WriterFence fence;
   private final TailCache tail;
   private final UploadPipeline uploads;
-  private final ObjectBlocks blocks;
+  private final ByteBudget readBackBudget;
   private final ObjectReads objectReads;
   private final ReadStats readStats = new ReadStats();
   private final ObjectDeleter deleter;
@@ -86,8 +88,8 @@ public final class StorageEngine implements StreamStore {
       Threads threads,
       RandomSource random,
       FaultHandler faults,
-      PayloadVerifier verifier) {
-    this.config = config;
+      PayloadVerifier verifier,
+      BoundedCache.Factory caches) {
     this.wal = wal;
     this.catalog = catalog;
     Scheduler scheduler = threads.newScheduler("storage");
@@ -106,14 +108,16 @@ public final class StorageEngine implements StreamStore {
     this.uploads =
         new UploadPipeline(
             limits, wal, catalog, store, threads, scheduler, random, faults, fence::check);
-    this.blocks =
-        new ObjectBlocks(
+    this.readBackBudget = new ByteBudget(config.readBackBytes());
+    this.objectReads =
+        new ObjectReads(
+            config.reads(),
+            catalog,
             store,
             threads.newPool("read", config.readThreads()),
-            config.readBufferBytes(),
-            config.indexCacheBytes(),
-            config.blockCacheBytes());
-    this.objectReads = new ObjectReads(catalog, blocks, readStats);
+            threads.clock(),
+            caches,
+            readStats);
     this.deleter = new ObjectDeleter(store, scheduler, threads.clock(), random);
     this.sweeper =
         new OrphanSweeper(
@@ -192,7 +196,8 @@ public final class StorageEngine implements StreamStore {
       Threads threads,
       RandomSource random,
       FaultHandler faults) {
-    return open(config, wal, catalog, store, threads, random, faults, PayloadVerifier.NONE);
+    return open(
+        config, wal, catalog, store, threads, random, faults, PayloadVerifier.NONE, LruCache::new);
   }
 
   /**
@@ -205,6 +210,7 @@ public final class StorageEngine implements StreamStore {
    *     its own failure (P28), after which every append fails here and what is durable can be read
    * @param verifier of payloads in chains that other incarnations and other brokers left in the
    *     bucket
+   * @param caches what keeps blocks and indexes of objects
    * @return completes when streams may be claimed. Fails with {@link StartRefusedException}, with
    *     {@link WalException.Corrupt}, or with what the catalog failed with
    */
@@ -216,9 +222,10 @@ public final class StorageEngine implements StreamStore {
       Threads threads,
       RandomSource random,
       FaultHandler faults,
-      PayloadVerifier verifier) {
+      PayloadVerifier verifier,
+      BoundedCache.Factory caches) {
     StorageEngine engine =
-        new StorageEngine(config, wal, catalog, store, threads, random, faults, verifier);
+        new StorageEngine(config, wal, catalog, store, threads, random, faults, verifier, caches);
     return engine
         .start()
         .whenComplete(
@@ -257,7 +264,7 @@ public final class StorageEngine implements StreamStore {
   private void deleteUnreferenced() {
     catalog.onUnreferenced(
         object -> {
-          blocks.forget(object.key());
+          objectReads.forget(object.key());
           deleter.delete(object.key());
         });
   }
@@ -277,11 +284,8 @@ public final class StorageEngine implements StreamStore {
   }
 
   private StreamLog newLog(StreamState state) {
-    ReadAhead readAhead =
-        new ReadAhead(
-            Math.min(config.objectBlockBytes(), config.maxReadAheadBytes()),
-            config.maxReadAheadBytes());
-    return new StreamLog(state, wal, tail, uploads, readAhead, fence::onWalFailure);
+    return new StreamLog(
+        state, wal, tail, uploads, objectReads.newReadAhead(), fence::onWalFailure);
   }
 
   CompletableFuture<Void> closeStream(ClaimedStream stream) {
@@ -353,7 +357,7 @@ public final class StorageEngine implements StreamStore {
         uploads.pendingBytes(),
         TimeUnit.NANOSECONDS.toMillis(uploads.oldestPendingNanos()),
         tail.bytes(),
-        blocks.cachedBytes(),
+        objectReads.cachedBytes(),
         readStats.snapshot(),
         requests.requests(),
         uploads.uploadedBytes(),
@@ -363,6 +367,7 @@ public final class StorageEngine implements StreamStore {
         uploads.damagedBatches(),
         uploads.unreadableStreams(),
         requests.reachable(),
+        objectReads.stats(readBackBudget.waits()),
         merger.stats());
   }
 
@@ -413,7 +418,7 @@ public final class StorageEngine implements StreamStore {
       uploads.close();
       deleter.close();
       tail.close();
-      blocks.clear();
+      objectReads.close();
     }
   }
 
@@ -455,8 +460,8 @@ public final class StorageEngine implements StreamStore {
     return readStats;
   }
 
-  ByteBudget readBudget() {
-    return blocks.budget();
+  ByteBudget readBackBudget() {
+    return readBackBudget;
   }
 
   private final class MergeHost implements Merger.Host {

@@ -1,10 +1,11 @@
 package io.spillway.engine;
 
 import io.spillway.cache.FrameIndex;
-import io.spillway.cache.ReadAhead;
 import io.spillway.cache.TailCache;
 import io.spillway.cache.WalFrame;
 import io.spillway.catalog.StreamCatalog.StreamState;
+import io.spillway.read.BatchTime;
+import io.spillway.read.ReadAhead;
 import io.spillway.stream.StreamException;
 import io.spillway.stream.StreamHandle;
 import io.spillway.stream.StreamStore.StateAt;
@@ -316,17 +317,6 @@ final class StreamLog implements UploadSource {
         ? Optional.empty()
         : Optional.of(
             new StreamHandle.Part(frames.baseOffset(first), highWatermark, bytes, maxTimestampMs));
-  }
-
-  /** Where a batch starts, and its largest timestamp. */
-  record BatchTime(long baseOffset, long maxTimestampMs) {
-    /** The later one; the first of two alike. */
-    static Optional<BatchTime> larger(Optional<BatchTime> first, Optional<BatchTime> second) {
-      if (first.isEmpty() || second.isEmpty()) {
-        return first.or(() -> second);
-      }
-      return second.get().maxTimestampMs > first.get().maxTimestampMs ? second : first;
-    }
   }
 
   ReadAhead readAhead() {

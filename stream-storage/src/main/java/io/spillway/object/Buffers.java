@@ -27,4 +27,15 @@ final class Buffers {
     }
     return bytes;
   }
+
+  /** Moves the bytes into the buffers, one after the other; how many there were. */
+  static int fill(List<ByteBuffer> into, ByteBuffer bytes) {
+    int count = bytes.remaining();
+    for (ByteBuffer buffer : into) {
+      int length = Math.min(buffer.remaining(), bytes.remaining());
+      buffer.put(bytes.slice(bytes.position(), length));
+      bytes.position(bytes.position() + length);
+    }
+    return count;
+  }
 }

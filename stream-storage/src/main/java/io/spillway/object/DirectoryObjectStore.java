@@ -48,11 +48,15 @@ public final class DirectoryObjectStore implements ObjectStore {
 
   private static final int POOL_SIZE = 8;
 
+  /** Of their own, so that no write and no commit waits behind reads of a whole backlog. */
+  private static final int READ_POOL_SIZE = 4;
+
   private final Path root;
   private final TempSpace temp;
   private final boolean hardLinks;
   private final boolean direct;
   private final Executor pool;
+  private final Executor readPool;
   private final Set<Path> knownFolders = ConcurrentHashMap.newKeySet();
   private final Map<String, Set<FileMultipart>> multiparts = new ConcurrentHashMap<>();
   private final Object renameLock = new Object();
@@ -62,12 +66,18 @@ public final class DirectoryObjectStore implements ObjectStore {
   private volatile @Nullable IOException broken;
 
   private DirectoryObjectStore(
-      Path root, TempSpace temp, boolean hardLinks, boolean direct, Executor pool) {
+      Path root,
+      TempSpace temp,
+      boolean hardLinks,
+      boolean direct,
+      Executor pool,
+      Executor readPool) {
     this.root = root;
     this.temp = temp;
     this.hardLinks = hardLinks;
     this.direct = direct;
     this.pool = pool;
+    this.readPool = readPool;
   }
 
   /**
@@ -94,7 +104,12 @@ public final class DirectoryObjectStore implements ObjectStore {
         LOG.info("{} refuses direct I/O; objects are written through the page cache", real);
       }
       return new DirectoryObjectStore(
-          real, temp, hardLinks, direct, threads.newPool("store", POOL_SIZE));
+          real,
+          temp,
+          hardLinks,
+          direct,
+          threads.newPool("store", POOL_SIZE),
+          threads.newPool("store-read", READ_POOL_SIZE));
     } catch (IOException e) {
       throw new ObjectStoreException.Refused(
           "object store directory " + root + " cannot be used: " + e, e);
@@ -130,10 +145,27 @@ public final class DirectoryObjectStore implements ObjectStore {
   @Override
   public CompletableFuture<ByteBuffer> getRange(String key, long position, int length) {
     Path target = path(key);
-    return run(
+    return read(
+        key,
         () -> {
           try (FileChannel channel = FileChannel.open(target, StandardOpenOption.READ)) {
             return read(channel, position, length);
+          }
+        });
+  }
+
+  @Override
+  public CompletableFuture<Integer> getRange(String key, long position, List<ByteBuffer> into) {
+    Path target = path(key);
+    return read(key, () -> RangeFile.read(target, position, into, direct));
+  }
+
+  private <T> CompletableFuture<T> read(String key, Request<T> request) {
+    return run(
+        readPool,
+        () -> {
+          try {
+            return request.run();
           } catch (NoSuchFileException | FileNotFoundException e) {
             throw new ObjectStoreException.NotFound("no object " + key + " in " + root);
           }
@@ -423,6 +455,10 @@ public final class DirectoryObjectStore implements ObjectStore {
   }
 
   private <T> CompletableFuture<T> run(Request<T> request) {
+    return run(pool, request);
+  }
+
+  private <T> CompletableFuture<T> run(Executor on, Request<T> request) {
     CompletableFuture<T> future = new CompletableFuture<>();
     synchronized (lifeLock) {
       if (closed) {
@@ -432,7 +468,7 @@ public final class DirectoryObjectStore implements ObjectStore {
       }
       underWay++;
     }
-    pool.execute(
+    on.execute(
         () -> {
           @Nullable T result = null;
           @Nullable Throwable failure = null;

@@ -62,6 +62,11 @@ public final class MeteredObjectStore implements ObjectStore, RequestMeter {
   }
 
   @Override
+  public CompletableFuture<Integer> getRange(String key, long position, List<ByteBuffer> into) {
+    return counted("get", delegate.getRange(key, position, into));
+  }
+
+  @Override
   public CompletableFuture<Optional<ObjectInfo>> head(String key) {
     return counted("head", delegate.head(key), result -> result.isPresent() ? "ok" : "missing");
   }

@@ -33,6 +33,19 @@ public interface ObjectStore extends AutoCloseable {
    */
   CompletableFuture<ByteBuffer> getRange(String key, long position, int length);
 
+  /**
+   * As {@link #getRange(String, long, int)}, into the caller's memory: fills the buffers one after
+   * the other; fewer bytes come only at the end of the object.
+   *
+   * @param into not to be touched until the future completes; nothing is written after that. Direct
+   *     buffers of whole aligned pages may be read into without a copy
+   * @return how many bytes were read
+   */
+  default CompletableFuture<Integer> getRange(String key, long position, List<ByteBuffer> into) {
+    int length = Math.toIntExact(Buffers.size(into));
+    return getRange(key, position, length).thenApply(bytes -> Buffers.fill(into, bytes));
+  }
+
   /** Size of the object, or empty when there is none. */
   CompletableFuture<Optional<ObjectInfo>> head(String key);
 

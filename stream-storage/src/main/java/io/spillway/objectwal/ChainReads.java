@@ -26,6 +26,9 @@ final class ChainReads {
 
   private static final int PIECE_BYTES = 1 << 20;
 
+  /** Uploads and recovery are one. */
+  private static final long CLIENT = 0;
+
   private final ObjectStore store;
   private final UUID walId;
   private final PayloadVerifier verifier;
@@ -40,7 +43,7 @@ final class ChainReads {
     this.store = store;
     this.walId = walId;
     this.verifier = verifier;
-    this.cache = new LruCache<>(cacheBytes, ByteBuffer::capacity);
+    this.cache = new LruCache<>(cacheBytes, ByteBuffer::capacity, (piece, bytes) -> {});
     this.budget = new ByteBudget(Math.max(2L * PIECE_BYTES, cacheBytes));
   }
 
@@ -107,7 +110,7 @@ final class ChainReads {
       }
     }
     budget
-        .take(PIECE_BYTES)
+        .take(CLIENT, PIECE_BYTES)
         .thenCompose(
             taken ->
                 store.getRange(

@@ -25,6 +25,7 @@ import java.util.Map;
  * @param unreadableStreams that cannot be uploaded now, since the WAL cannot be read where their
  *     next batch is
  * @param storeReachable whether the last request to the bucket worked
+ * @param catchUp reads of objects
  * @param merges what merging has done
  */
 public record StorageStats(
@@ -45,6 +46,7 @@ public record StorageStats(
     long damagedBatches,
     int unreadableStreams,
     boolean storeReachable,
+    CatchUpStats catchUp,
     Merges merges) {
 
   /**

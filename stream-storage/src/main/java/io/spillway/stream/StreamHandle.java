@@ -48,10 +48,17 @@ public interface StreamHandle {
    * {@code maxBytes} but at least one batch; empty when {@code offset ≥ endOffset}.
    *
    * @param endOffset exclusive, at most the high watermark
+   * @param clientKey whose turn it is between clients that read what is not in memory; 0 for the
+   *     broker itself
    * @return completes at once, in the call, when the data is in memory (the tail); else on a read
    *     thread. Fails with {@link StreamException}
    */
-  CompletableFuture<FetchedData> fetch(long offset, long endOffset, int maxBytes);
+  CompletableFuture<FetchedData> fetch(long offset, long endOffset, int maxBytes, long clientKey);
+
+  /** {@link #fetch(long, long, int, long)} for the broker itself. */
+  default CompletableFuture<FetchedData> fetch(long offset, long endOffset, int maxBytes) {
+    return fetch(offset, endOffset, maxBytes, 0);
+  }
 
   /**
    * Where to look for the first record whose timestamp ≥ {@code timestampMs}: the base offset of

@@ -86,47 +86,11 @@ class CachesTest {
   }
 
   @Test
-  void lruCacheLetsTheLeastUsedGo() {
-    LruCache<String, String> cache = new LruCache<>(6, String::length);
-    cache.put("a", "11");
-    cache.put("b", "22");
-    cache.put("c", "33");
-    assertThat(cache.get("a")).isEqualTo("11");
-    cache.put("d", "44");
-    cache.put("e", "too large");
-
-    assertThat(cache.get("b")).isNull();
-    assertThat(cache.get("a")).isEqualTo("11");
-    assertThat(cache.get("e")).isNull();
-    assertThat(cache.weight()).isEqualTo(6);
-    cache.put("a", "1");
-    cache.remove("c");
-    assertThat(cache.weight()).isEqualTo(3);
-  }
-
-  @Test
-  void readAheadGrowsForWhoGoesOnAndForNobodyElse() {
-    ReadAhead readAhead = new ReadAhead(100, 1000);
-    assertThat(readAhead.windowBytes(0)).isEqualTo(100);
-    readAhead.onRead(0, 10);
-    readAhead.onRead(500, 510); // another reader
-    readAhead.onRead(10, 20);
-    readAhead.onRead(20, 30);
-
-    assertThat(readAhead.windowBytes(30)).isEqualTo(400);
-    assertThat(readAhead.windowBytes(510)).isEqualTo(100);
-    assertThat(readAhead.windowBytes(31)).isEqualTo(100);
-    readAhead.onRead(30, 40);
-    readAhead.onRead(40, 50);
-    assertThat(readAhead.windowBytes(50)).isEqualTo(1000);
-  }
-
-  @Test
   void budgetServesInOrderAndNeverMoreThanItHas() {
     ByteBudget budget = new ByteBudget(100);
-    CompletableFuture<Void> first = budget.take(60);
-    CompletableFuture<Void> second = budget.take(60);
-    CompletableFuture<Void> third = budget.take(10);
+    CompletableFuture<Void> first = budget.take(1, 60);
+    CompletableFuture<Void> second = budget.take(1, 60);
+    CompletableFuture<Void> third = budget.take(1, 10);
 
     assertThat(first).isDone();
     assertThat(second).isNotDone();
@@ -134,11 +98,59 @@ class CachesTest {
     budget.give(60);
     assertThat(second).isDone();
     assertThat(third).isDone();
-    CompletableFuture<Void> huge = budget.take(1_000);
+    CompletableFuture<Void> huge = budget.take(1, 1_000);
     budget.give(60);
     budget.give(10);
     assertThat(huge).isDone();
     budget.give(1_000);
     assertThat(budget.takenBytes()).isZero();
+    assertThat(budget.waits()).isEqualTo(3);
+  }
+
+  /** One client's backlog of requests does not come before another's first. */
+  @Test
+  void budgetIsFairBetweenClients() {
+    ByteBudget budget = new ByteBudget(1 << 20);
+    budget.take(1, 1 << 20);
+    List<String> served = new ArrayList<>();
+    for (int i = 0; i < 16; i++) {
+      budget.take(1, 1 << 20).thenRun(() -> served.add("backfill"));
+    }
+    budget.take(2, 1 << 20).thenRun(() -> served.add("other"));
+    for (int i = 0; i < 3; i++) {
+      budget.give(1 << 20);
+    }
+
+    assertThat(served).as("in turn").containsSequence("other").hasSize(3);
+  }
+
+  private record Asked(long client, long bytes, String name) implements FairQueue.Item {}
+
+  @Test
+  void fairQueueGivesEachClientAsManyBytesAsTheOthers() {
+    FairQueue<Asked> queue = new FairQueue<>();
+    for (int i = 0; i < 40; i++) {
+      queue.add(new Asked(1, 4 << 20, "large"));
+    }
+    for (int i = 0; i < 400; i++) {
+      queue.add(new Asked(2, 64 << 10, "small"));
+    }
+    long large = 0;
+    long small = 0;
+    for (int i = 0; i < 200; i++) {
+      Asked next = queue.peek();
+      if (next == null) {
+        throw new AssertionError("nobody waits any more");
+      }
+      queue.remove(next);
+      if (next.client == 1) {
+        large += next.bytes;
+      } else {
+        small += next.bytes;
+      }
+    }
+
+    assertThat(Math.abs(large - small)).as("%d, %d", large, small).isLessThanOrEqualTo(8L << 20);
+    assertThat(large).isPositive();
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.catalog.LogStreamCatalog;
 import io.spillway.object.MeteredObjectStore;
+import io.spillway.object.ObjectStore;
 import io.spillway.object.SimulatedBucket;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.SimulatedThreads;
@@ -30,6 +31,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
 
 /** Brokers' storage on simulated threads: a disk for each, one bucket for all. */
 final class EngineWorld {
@@ -40,6 +42,10 @@ final class EngineWorld {
 
   final SimulatedThreads threads = new SimulatedThreads(5, 10_000);
   final SimulatedBucket bucket = new SimulatedBucket(threads, SimulatedBucket.Faults.none());
+
+  /** What stands before each broker's way to the bucket. */
+  UnaryOperator<ObjectStore> storeWrapper = UnaryOperator.identity();
+
   private final Map<Integer, MemoryDisk> disks = new HashMap<>();
   private final WalConfig walConfig;
 
@@ -131,7 +137,9 @@ final class EngineWorld {
               (component, cause) -> faults.add(cause),
               PayloadVerifier.NONE);
       catalog = catalog("catalog-of-" + config.nodeId());
-      store = new MeteredObjectStore(bucket.connect("engine-of-" + config.nodeId()));
+      store =
+          new MeteredObjectStore(
+              storeWrapper.apply(bucket.connect("engine-of-" + config.nodeId())));
       opening =
           StorageEngine.open(
               config,

@@ -457,6 +457,7 @@ class MergesTest {
         standard.readThreads(),
         standard.drainPollMs(),
         standard.sweepIntervalMs(),
+        standard.readRequests(),
         merge);
   }
 }

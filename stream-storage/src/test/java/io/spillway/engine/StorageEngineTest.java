@@ -254,6 +254,7 @@ class StorageEngineTest {
             2,
             1000,
             3_600_000,
+            16,
             MergeConfig.off());
     Node node = world.start(smallBuffers);
     StreamHandle handle = node.claim(1, 1);

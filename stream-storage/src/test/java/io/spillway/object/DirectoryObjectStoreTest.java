@@ -8,6 +8,7 @@ import io.spillway.object.ObjectStore.Multipart;
 import io.spillway.object.ObjectStore.PutIfAbsent;
 import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemThreads;
+import io.spillway.wal.device.AlignedMemory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -37,6 +38,29 @@ class DirectoryObjectStoreTest extends ObjectStoreContract {
   @AfterEach
   void closeThreads() {
     threads.close();
+  }
+
+  /** Whole aligned pages go past the page cache, where the file system takes that. */
+  @Test
+  void readsIntoAlignedMemoryUpToTheEndOfTheObject() {
+    byte[] bytes = new byte[700_000];
+    new Random(8).nextBytes(bytes);
+    try (ObjectStore store = newStore()) {
+      await(store.put("large", List.of(ByteBuffer.wrap(bytes))));
+      for (int position : new int[] {0, 4096, 262_144, 696_320}) {
+        AlignedMemory one = AlignedMemory.allocate(262_144, true);
+        AlignedMemory two = AlignedMemory.allocate(262_144, true);
+        List<ByteBuffer> into = List.of(one.buffer().duplicate(), two.buffer().duplicate());
+        int read = await(store.getRange("large", position, into));
+
+        assertThat(read).isEqualTo(Math.min(524_288, bytes.length - position));
+        ByteBuffer all = ByteBuffer.allocate(read);
+        into.forEach(buffer -> all.put(buffer.flip()));
+        assertThat(all.array()).isEqualTo(Arrays.copyOfRange(bytes, position, position + read));
+        one.free();
+        two.free();
+      }
+    }
   }
 
   @Test

@@ -108,6 +108,25 @@ public abstract class ObjectStoreContract {
   }
 
   @Test
+  void readsRangesIntoTheCallersBuffers() {
+    await(store.put("k", body("0123456789")));
+    ByteBuffer first = ByteBuffer.allocate(3);
+    ByteBuffer second = ByteBuffer.allocateDirect(4);
+    assertThat(await(store.getRange("k", 2, List.of(first, second)))).isEqualTo(7);
+    assertThat(text(first.flip())).isEqualTo("234");
+    assertThat(text(second.flip())).isEqualTo("5678");
+
+    ByteBuffer beyond = ByteBuffer.allocate(5);
+    ByteBuffer untouched = ByteBuffer.allocate(5);
+    assertThat(await(store.getRange("k", 8, List.of(beyond, untouched)))).isEqualTo(2);
+    assertThat(text(beyond.flip())).isEqualTo("89");
+    assertThat(await(store.getRange("k", 99, List.of(untouched)))).isZero();
+    assertThat(untouched.position()).isZero();
+    assertThatThrownBy(() -> await(store.getRange("none", 0, List.of(untouched))))
+        .hasRootCauseInstanceOf(ObjectStoreException.NotFound.class);
+  }
+
+  @Test
   void readsLargeObjectsWhole() {
     byte[] bytes = new byte[700_001];
     new Random(5).nextBytes(bytes);

@@ -2,6 +2,7 @@ package io.spillway.objectwal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.cache.LruCache;
 import io.spillway.catalog.LogStreamCatalog;
 import io.spillway.engine.EngineConfig;
 import io.spillway.engine.StorageEngine;
@@ -151,7 +152,8 @@ class ObjectWalCostTest {
                 (component, cause) -> {
                   throw new AssertionError(component, cause);
                 },
-                COVERED));
+                COVERED,
+                LruCache::new));
     List<StreamHandle> handles = new ArrayList<>();
     for (int i = 0; i < 200; i++) {
       handles.add(await(engine.claim(new StreamId(new UUID(1, i), i), 1, 1, Optional::empty)));

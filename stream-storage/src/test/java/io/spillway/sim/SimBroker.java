@@ -18,6 +18,7 @@ import io.spillway.object.RetryingObjectStore;
 import io.spillway.objectwal.ObjectWal;
 import io.spillway.objectwal.ObjectWalConfig;
 import io.spillway.runtime.SimulatedThreads;
+import io.spillway.stream.CatchUpStats;
 import io.spillway.upload.Failures;
 import io.spillway.wal.PayloadVerifier;
 import io.spillway.wal.WalConfig;
@@ -102,6 +103,8 @@ final class SimBroker {
   private @Nullable StreamCatalog catalog;
   private @Nullable CompletableFuture<StorageEngine> opening;
   private @Nullable StorageEngine engine;
+  private @Nullable StorageEngine countedOf;
+  private CatchUpStats counted = CatchUpStats.NONE;
   private @Nullable CompletableFuture<Long> stopping;
   private @Nullable CompletableFuture<?> operator;
 
@@ -621,7 +624,25 @@ final class SimBroker {
           .isLessThanOrEqualTo(config.blockCacheBytes());
       assertThat(stats.walUsedBytes()).as("G7: WAL").isLessThanOrEqualTo(stats.walCapacityBytes());
       assertThat(stats.unuploadedBytes()).as("bytes that wait").isNotNegative();
+      assertThat(stats.catchUp().readBufferBytes())
+          .as("G7: reads under way")
+          .isBetween(0L, config.readBufferBytes());
+      assertThat(stats.catchUp().indexCacheBytes())
+          .as("G7: index cache")
+          .isLessThanOrEqualTo(config.indexCacheBytes());
+      countReads(running, stats.catchUp());
     }
+  }
+
+  private void countReads(StorageEngine of, CatchUpStats now) {
+    CatchUpStats before = countedOf == of ? counted : CatchUpStats.NONE;
+    countedOf = of;
+    counted = now;
+    Coverage met = world.coverage();
+    met.add("byte ahead, read", now.aheadUsedBytes() - before.aheadUsedBytes());
+    met.add("byte ahead, wasted", now.aheadWastedBytes() - before.aheadWastedBytes());
+    met.add("merged read", now.mergedReads() - before.mergedReads());
+    met.add("read that waited", now.budgetWaits() - before.budgetWaits());
   }
 
   /** Two processes think they are the same node. */

@@ -113,6 +113,7 @@ final class Simulation implements SimBroker.World, Truth.Listener {
         2,
         50,
         100L << random.nextInt(8),
+        1 + random.nextInt(6),
         mergeConfig());
   }
 
@@ -538,7 +539,7 @@ final class Simulation implements SimBroker.World, Truth.Listener {
     note("fetch " + stream.id + " " + offset);
     watch(
         holder,
-        handle.fetch(offset, end, maxBytes),
+        handle.fetch(offset, end, maxBytes, offset % 3),
         data -> {
           coverage.count("fetch");
           note("fetched " + stream.id + " " + data.nextOffset());

@@ -17,6 +17,7 @@ class SimulationTest {
     if (coverage.of("seed") >= FEW) {
       coverage.require(
           "crash", "takeover", "torn write", "late write", "WAL full", "fenced", "merge");
+      coverage.require("byte ahead, read", "merged read", "read that waited");
     }
   }
 
@@ -72,7 +73,11 @@ class SimulationTest {
         "merge",
         "void merge",
         "crash in a merge",
-        "object replaced");
+        "object replaced",
+        "byte ahead, read",
+        "byte ahead, wasted",
+        "merged read",
+        "read that waited");
   }
 
   /** Seeds that failed once, each for a reason of its own. */

@@ -35,6 +35,29 @@ class StorageArchitectureTest {
         .check(CLASSES);
   }
 
+  /** The simulation runs engine and reads: what decides for itself when to act stays outside. */
+  @Test
+  void onlyItsOwnPackageKnowsCaffeine() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("io.spillway.cache.caffeine..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("com.github.benmanes..", "io.spillway.cache.caffeine..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void readsKnowNoEngine() {
+    noClasses()
+        .that()
+        .resideInAPackage("io.spillway.read..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.spillway.engine..")
+        .check(CLASSES);
+  }
+
   @Test
   void objectsKnowNothingAboveThem() {
     noClasses()

@@ -1,26 +1,14 @@
 package io.spillway.request.data;
 
-import io.spillway.partition.BrokerPartition;
 import io.spillway.partition.Waiter;
-import io.spillway.protocol.codec.RecordSlices;
 import io.spillway.request.Exchange;
-import io.spillway.request.data.PartitionLocator.Leader;
-import io.spillway.request.data.PartitionLocator.Located;
 import io.spillway.stream.FetchedData;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.FetchRequestData;
 import org.apache.kafka.common.message.FetchResponseData;
-import org.apache.kafka.common.message.FetchResponseData.FetchableTopicResponse;
-import org.apache.kafka.common.message.FetchResponseData.LeaderIdAndEpoch;
-import org.apache.kafka.common.message.FetchResponseData.NodeEndpoint;
-import org.apache.kafka.common.message.FetchResponseData.PartitionData;
-import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,8 +25,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class FetchOperation implements Waiter, FetchBudget.Waiter {
 
-  private static final short FIRST_VERSION_WITH_LEADER = 12;
-  private static final short FIRST_VERSION_WITH_ENDPOINTS = 16;
   private static final byte READ_COMMITTED = 1;
 
   /** How long cold reads may hold the answer beyond the client's own deadline. */
@@ -47,16 +33,14 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
   private final FetchHandler handler;
   private final Exchange exchange;
   private final FetchSessions.Plan plan;
-  private final short version;
+  private final FetchAnswer answer;
   private final boolean readCommitted;
   private final int maxBytes;
   private final int minBytes;
   private final long deadlineNanos;
   private final AtomicBoolean wakeScheduled = new AtomicBoolean();
 
-  private List<FetchSlot> slots = List.of();
-  private int[] bytesRead = new int[0];
-  private int reading;
+  private FetchRound round = FetchRound.NONE;
   private boolean isWaiting;
   private boolean isDone;
   private long grantedBytes;
@@ -68,8 +52,8 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
     this.handler = handler;
     this.exchange = exchange;
     this.plan = plan;
-    this.version = exchange.context().apiVersion();
     this.readCommitted = request.isolationLevel() == READ_COMMITTED;
+    this.answer = new FetchAnswer(handler, exchange, plan, readCommitted);
     this.maxBytes = Math.min(Math.max(0, request.maxBytes()), handler.maxResponseBytes());
     this.minBytes = Math.min(request.minBytes(), maxBytes);
     this.deadlineNanos =
@@ -96,7 +80,7 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
     synchronized (this) {
       if (!isDone) {
         finish();
-        slots.forEach(FetchSlot::drop);
+        round.drop();
         giveGrantBack();
       }
     }
@@ -133,8 +117,8 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
       if (isDone) {
         return;
       }
-      if (reading > 0) {
-        ready = isOverdue() && (hasData() || isTooLate());
+      if (round.isReading()) {
+        ready = isOverdue() && (round.hasData() || isTooLate());
         if (!ready && isOverdue()) {
           timer = handler.timers().schedule(COLD_READ_NANOS, this::onTimer);
         }
@@ -156,36 +140,14 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
   }
 
   private boolean isWorthReading() {
-    long available = 0;
-    for (int i = 0; i < slots.size(); i++) {
-      FetchSlot slot = slots.get(i);
-      BrokerPartition partition = slot.partition;
-      if (partition != null
-          && (partition.unavailability() != Errors.NONE || partition.isOpen() == slot.isOpening)) {
-        return true;
-      }
-      available += slot.availableBytes(bytesRead[i]);
-    }
-    return available >= Math.max(1, minBytes);
+    return round.hasChanged() || round.availableBytes() >= Math.max(1, minBytes);
   }
 
   private void startWaiting() {
     isWaiting = true;
-    for (FetchSlot slot : slots) {
-      if (slot.partition != null) {
-        slot.partition.addWaiter(this);
-      }
-    }
+    round.addWaiter(this);
     if (isWorthReading()) {
       onProgress();
-    }
-  }
-
-  private void stopWaiting() {
-    for (FetchSlot slot : slots) {
-      if (slot.partition != null) {
-        slot.partition.removeWaiter(this);
-      }
     }
   }
 
@@ -193,35 +155,21 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
 
   /** Returns whether the answer is complete; if not, something will call back. */
   private boolean readRound() {
-    stopWaiting();
+    round.removeWaiter(this);
     hasRoom = false;
-    List<FetchSlot> round = new ArrayList<>(plan.targets().size());
-    for (FetchTarget target : plan.targets()) {
-      round.add(new FetchSlot(target, locate(target)));
-    }
-    slots = round;
-    bytesRead = new int[round.size()];
-    List<FetchSlot> readable = new ArrayList<>(round.size());
-    for (FetchSlot slot : round) {
-      if (slot.check(readCommitted)) {
-        readable.add(slot);
-      }
-    }
+    round = FetchRound.of(plan, handler.locator());
+    List<FetchSlot> readable = round.check(readCommitted);
     if (!readable.isEmpty() && !takeGrant()) {
       return isOverdue() || endRound();
     }
-    int remaining = (int) grantedBytes;
-    boolean any = false;
-    for (FetchSlot slot : readable) {
-      if (any && remaining <= 0) {
-        break;
-      }
-      int limit = Math.max(0, Math.min(slot.target.maxBytes(), remaining));
-      int taken = read(slot, limit, any);
-      remaining -= taken;
-      any |= taken > 0;
-    }
-    return reading == 0 && endRound();
+    round.read(
+        readable,
+        (int) grantedBytes,
+        readCommitted,
+        ClientKeys.of(client()),
+        handler.failures(),
+        this::onRead);
+    return !round.isReading() && endRound();
   }
 
   private boolean takeGrant() {
@@ -239,51 +187,8 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
     return exchange.context().clientId();
   }
 
-  private Located locate(FetchTarget target) {
-    return plan.usesTopicIds()
-        ? handler.locator().byId(target.topicId(), target.partition())
-        : handler.locator().byName(target.topic(), target.partition());
-  }
-
-  /** Reads, at once when the data is in memory; returns the bytes to count. */
-  private int read(FetchSlot slot, int limit, boolean isNotFirst) {
-    BrokerPartition partition = slot.partition;
-    if (partition == null) {
-      return 0;
-    }
-    CompletableFuture<FetchedData> read =
-        partition.read(slot.target.fetchOffset(), slot.endOffset(readCommitted), limit);
-    if (!read.isDone()) {
-      slot.isReading = true;
-      reading++;
-      read.whenComplete((data, failure) -> onRead(slot, limit, isNotFirst, data, failure));
-      return limit;
-    }
-    read.whenComplete((data, failure) -> keep(slot, limit, isNotFirst, data, failure));
-    return slot.dataBytes();
-  }
-
-  /** Only the first partition with data may exceed its limit, by its first batch (KIP-74). */
-  private void keep(
-      FetchSlot slot,
-      int limit,
-      boolean isNotFirst,
-      @Nullable FetchedData data,
-      @Nullable Throwable failure) {
-    if (data == null) {
-      slot.refuse(
-          failure == null
-              ? Errors.UNKNOWN_SERVER_ERROR
-              : handler.failures().errorOf(slot.located.topicPartition(), failure));
-      slot.isUnreadable = slot.error == Errors.KAFKA_STORAGE_ERROR;
-    } else if (isNotFirst && data.sizeBytes() > limit) {
-      data.close();
-    } else {
-      slot.hold(data);
-    }
-  }
-
   private void onRead(
+      FetchRound of,
       FetchSlot slot,
       int limit,
       boolean isNotFirst,
@@ -296,10 +201,8 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
         }
         return;
       }
-      keep(slot, limit, isNotFirst, data, failure);
-      slot.isReading = false;
-      reading--;
-      if (reading > 0 && !isOverdue()) {
+      of.settle(slot, limit, isNotFirst, data, failure, handler.failures());
+      if (of.isReading() && !isOverdue()) {
         return;
       }
     }
@@ -312,7 +215,7 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
       if (isDone) {
         return;
       }
-      ready = reading == 0 ? endRound() : isOverdue() && hasData();
+      ready = round.isReading() ? isOverdue() && round.hasData() : endRound();
     }
     if (ready) {
       answer();
@@ -321,21 +224,12 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
 
   /** All is read: whether it is enough. What is not enough is given back, and read again later. */
   private boolean endRound() {
-    long total = 0;
-    boolean urgent = slots.isEmpty() || isOverdue();
-    for (int i = 0; i < slots.size(); i++) {
-      FetchSlot slot = slots.get(i);
-      bytesRead[i] = slot.dataBytes();
-      total += bytesRead[i];
-      // Whoever asks for what the object store cannot give now would ask again at once.
-      urgent |=
-          (slot.error != Errors.NONE && !slot.isUnreadable) || slot.diverging.leaderEpoch() >= 0;
-    }
-    boolean enough = total >= minBytes && (total > 0 || !isAnyOpening());
-    if (urgent || enough) {
+    long total = round.countBytes();
+    boolean enough = total >= minBytes && (total > 0 || !round.isAnyOpening());
+    if (isOverdue() || round.isUrgent() || enough) {
       return true;
     }
-    slots.forEach(FetchSlot::drop);
+    round.drop();
     if (grantedBytes > 0) {
       giveGrantBack();
     }
@@ -343,29 +237,11 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
     return false;
   }
 
-  private boolean isAnyOpening() {
-    for (FetchSlot slot : slots) {
-      if (slot.isOpening) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private boolean hasData() {
-    for (FetchSlot slot : slots) {
-      if (slot.dataBytes() > 0) {
-        return true;
-      }
-    }
-    return false;
-  }
-
   // ---- answering ----
 
   private void finish() {
     isDone = true;
-    stopWaiting();
+    round.removeWaiter(this);
     if (timer != null) {
       timer.cancel();
     }
@@ -381,7 +257,7 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
         return;
       }
       finish();
-      response = respond(owned);
+      response = answer.respond(round.slots(), owned);
       for (FetchedData data : owned) {
         sentBytes += data.sizeBytes();
       }
@@ -397,89 +273,5 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
           owned.forEach(FetchedData::close);
           handler.budget().give(client(), toGive);
         });
-  }
-
-  private FetchResponseData respond(List<FetchedData> owned) {
-    FetchResponseData response = new FetchResponseData();
-    FetchSession session = plan.session();
-    if (session != null && session.epoch() != plan.expectedEpoch()) {
-      slots.forEach(FetchSlot::drop);
-      return response
-          .setErrorCode(Errors.INVALID_FETCH_SESSION_EPOCH.code())
-          .setSessionId(session.id());
-    }
-    Optional<FetchSession> made =
-        plan.wantsSession()
-            ? handler.sessions().create(slots.size(), plan.usesTopicIds())
-            : Optional.empty();
-    for (FetchSlot slot : slots) {
-      if (slot.isOpening && slot.error == Errors.NONE) {
-        slot.error = Errors.NOT_LEADER_OR_FOLLOWER;
-      }
-      PartitionData answer = slot.answer(readCommitted);
-      addLeader(slot, answer, response);
-      int bytes = slot.dataBytes();
-      made.ifPresent(fresh -> fresh.follow(slot.target, answer));
-      if (session == null || session.mustTell(slot.target, answer, bytes)) {
-        addRecords(slot, answer, owned);
-        add(slot, answer, response);
-      } else {
-        slot.drop();
-      }
-    }
-    int sessionId = session != null ? session.id() : made.map(FetchSession::id).orElse(0);
-    return response.setSessionId(sessionId);
-  }
-
-  private void addRecords(FetchSlot slot, PartitionData answer, List<FetchedData> owned) {
-    FetchedData data = slot.takeData();
-    if (data != null) {
-      owned.add(data);
-      answer.setRecords(new RecordSlices(data.buffers()));
-      handler
-          .traffic()
-          .onFetched(slot.located.topic(), exchange.context().clientId(), data.sizeBytes());
-    }
-  }
-
-  private void add(FetchSlot slot, PartitionData answer, FetchResponseData response) {
-    List<FetchableTopicResponse> topics = response.responses();
-    Uuid topicId = slot.target.topicId();
-    String topic = slot.target.topic();
-    FetchableTopicResponse last = topics.isEmpty() ? null : topics.get(topics.size() - 1);
-    if (last == null || !last.topicId().equals(topicId) || !last.topic().equals(topic)) {
-      last = new FetchableTopicResponse().setTopic(topic).setTopicId(topicId);
-      topics.add(last);
-    }
-    last.partitions().add(answer);
-  }
-
-  /** KIP-951. */
-  private void addLeader(FetchSlot slot, PartitionData answer, FetchResponseData response) {
-    boolean isAboutLeader =
-        slot.error == Errors.NOT_LEADER_OR_FOLLOWER || slot.error == Errors.FENCED_LEADER_EPOCH;
-    if (!isAboutLeader || version < FIRST_VERSION_WITH_LEADER || slot.located.topic().isEmpty()) {
-      return;
-    }
-    Optional<Leader> leader =
-        handler.locator().leaderOf(slot.located.topicPartition(), exchange.context().listener());
-    if (leader.isEmpty()) {
-      return;
-    }
-    Leader found = leader.get();
-    answer.setCurrentLeader(
-        new LeaderIdAndEpoch().setLeaderId(found.id()).setLeaderEpoch(found.epoch()));
-    if (version >= FIRST_VERSION_WITH_ENDPOINTS
-        && found.host() != null
-        && response.nodeEndpoints().find(found.id()) == null) {
-      response
-          .nodeEndpoints()
-          .mustAdd(
-              new NodeEndpoint()
-                  .setNodeId(found.id())
-                  .setHost(found.host())
-                  .setPort(found.port())
-                  .setRack(found.rack().isEmpty() ? null : found.rack()));
-    }
   }
 }

@@ -103,7 +103,7 @@ final class ProduceHandler implements ApiHandler {
       this.request = request;
       this.version = exchange.context().apiVersion();
       this.clientId = exchange.context().clientId();
-      this.clientKey = clientKey(clientId);
+      this.clientKey = ClientKeys.of(clientId);
     }
 
     void start() {
@@ -251,11 +251,6 @@ final class ProduceHandler implements ApiHandler {
 
   private static @Nullable ByteBuffer recordsOf(@Nullable BaseRecords records) {
     return records instanceof MemoryRecords memory ? memory.buffer() : null;
-  }
-
-  /** Never 0, which is internal traffic's. */
-  private static long clientKey(String clientId) {
-    return (1L << 32) | (clientId.hashCode() & 0xffff_ffffL);
   }
 
   /** One batch of the request; decided once. */

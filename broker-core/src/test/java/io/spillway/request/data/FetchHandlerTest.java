@@ -237,6 +237,50 @@ class FetchHandlerTest {
     assertThat(only(held).errorCode()).isEqualTo(Errors.KAFKA_STORAGE_ERROR.code());
   }
 
+  /**
+   * A consumer asks again as soon as it is answered: not in a tight loop while the bucket is away.
+   */
+  @Test
+  void whatCannotBeReadNowIsAskedForOncePerWait() {
+    partitions.appendDurably(plain("a"));
+    partitions
+        .store
+        .streams
+        .values()
+        .forEach(stream -> stream.readFailure = new StreamException.Unavailable("no bucket", null));
+    int answers = 0;
+    FakeExchange exchange = send(12, request(500, 1, 1 << 20, ask(0, 0)));
+    for (int ms = 0; ms < 10_000; ms += 10) {
+      partitions.runForMs(10);
+      if (exchange.isAnswered()) {
+        answers++;
+        assertThat(Errors.forCode(only(exchange).errorCode()))
+            .isEqualTo(Errors.KAFKA_STORAGE_ERROR);
+        exchange.sent();
+        exchange = send(12, request(500, 1, 1 << 20, ask(0, 0)));
+      }
+    }
+    assertThat(answers).as("answers in 10 s").isBetween(15, 20);
+    assertThat(partitions.store.reads).as("reads for them").isLessThanOrEqualTo(2 * answers + 2);
+    broker.fetch.onDisconnect(exchange.connection());
+  }
+
+  /** The same beside a partition that has data: it is told with that, and holds nothing up. */
+  @Test
+  void whatCannotBeReadNowDoesNotHoldUpWhatCan() {
+    partitions.apply(partitions.metadata.topic("topic", Partitions.ID, 1, 1));
+    partitions.appendDurably(plain("a"));
+    appendTo(1, "b");
+    partitions.store.streams.values().stream()
+        .filter(stream -> stream.id.partition() == 0)
+        .forEach(stream -> stream.readFailure = new StreamException.Unavailable("no bucket", null));
+    FakeExchange exchange = send(12, request(500, 1, 1 << 20, ask(0, 0), ask(1, 0)));
+
+    assertThat(exchange.isAnswered()).as("at once").isTrue();
+    assertThat(sizes(exchange).get(0)).isZero();
+    assertThat(sizes(exchange).get(1)).isPositive();
+  }
+
   @Test
   void whenResponsesHoldAllTheirMemoryAFetchWaitsForRoomAndAnotherClientsComesFirst() {
     partitions.appendDurably(plain("a"));

@@ -301,11 +301,21 @@ public final class ObjectIndex {
      * @throws StreamException.Corrupt when they are not those that were written
      */
     public void requireIntact(ByteBuffer bytes) {
-      if (bytes.remaining() != sizeBytes) {
+      requireIntact(List.of(bytes));
+    }
+
+    /**
+     * As {@link #requireIntact(ByteBuffer)}, for bytes in several places.
+     *
+     * @param parts in order; their positions are left as they are
+     */
+    public void requireIntact(List<ByteBuffer> parts) {
+      int bytes = parts.stream().mapToInt(ByteBuffer::remaining).sum();
+      if (bytes != sizeBytes) {
         throw corrupt(
             of.objectKey,
             position,
-            "ends too early: expected %d bytes, found %d".formatted(sizeBytes, bytes.remaining()),
+            "ends too early: expected %d bytes, found %d".formatted(sizeBytes, bytes),
             null);
       }
       if ((flags & ObjectLayout.FLAG_DAMAGED) != 0) {
@@ -317,7 +327,7 @@ public final class ObjectIndex {
             null);
       }
       CRC32C actual = new CRC32C();
-      actual.update(bytes.duplicate());
+      parts.forEach(part -> actual.update(part.duplicate()));
       if ((int) actual.getValue() != crc) {
         throw corrupt(
             of.objectKey,

@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.read;
+
+import org.jspecify.annotations.NullMarked;
