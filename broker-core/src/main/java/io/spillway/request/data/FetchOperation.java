@@ -39,7 +39,6 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
 
   private static final short FIRST_VERSION_WITH_LEADER = 12;
   private static final short FIRST_VERSION_WITH_ENDPOINTS = 16;
-  private static final byte READ_COMMITTED = 1;
 
   /** How long cold reads may hold the answer beyond the client's own deadline. */
   private static final long COLD_READ_NANOS = TimeUnit.SECONDS.toNanos(20);
@@ -69,7 +68,7 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
     this.exchange = exchange;
     this.plan = plan;
     this.version = exchange.context().apiVersion();
-    this.readCommitted = request.isolationLevel() == READ_COMMITTED;
+    this.readCommitted = Isolation.isReadCommitted(request.isolationLevel());
     this.maxBytes = Math.min(Math.max(0, request.maxBytes()), handler.maxResponseBytes());
     this.minBytes = Math.min(request.minBytes(), maxBytes);
     this.deadlineNanos =
