@@ -20,7 +20,9 @@ class WalForecastTest {
     "141606635, more than a day"
   })
   void theTimeLeftIsSaidAsAPersonWouldSayIt(long seconds, String words) {
-    WalForecast forecast = new WalForecast(0.1, 3, 2, true, OptionalLong.of(seconds));
-    assertThat(forecast.inWords()).contains("10 % full and lasts " + words + " at ");
+    WalForecast forecast =
+        new WalForecast(0.1, WalBound.CAPACITY, 3, 2, true, OptionalLong.of(seconds));
+    assertThat(forecast.inWords())
+        .contains("10 % full (wal.capacity.bytes) and lasts " + words + " at ");
   }
 }
