@@ -150,7 +150,8 @@ final class BrokerNode {
           }
           onFault.onFault(component, cause);
         };
-    closables.add("data directory", DataDirectory.take(config.node().dataDir(), temporary));
+    DataDirectory directory =
+        closables.add("data directory", DataDirectory.take(config.node().dataDir(), temporary));
     KafkaServer bound =
         closables.add("server", Listening.bind(config, THREAD_PREFIX + "-network", clock));
     server = bound;
@@ -243,6 +244,7 @@ final class BrokerNode {
         AdminHandlers.create(control, control.configDescriptions(), topicCreator, led, config);
     serve(bound, control, admin, coordinators.handlers(), data, throttle, watch.requests());
     retention.start();
+    directory.keep();
     watch.serving();
   }
 

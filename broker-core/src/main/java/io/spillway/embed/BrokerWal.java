@@ -9,6 +9,7 @@ import io.spillway.config.BrokerConfig;
 import io.spillway.config.HostPort;
 import io.spillway.config.StartRefusedException;
 import io.spillway.config.StorageConfig;
+import io.spillway.engine.StartRefusedException.WalMissing;
 import io.spillway.engine.StorageEngine;
 import io.spillway.object.ObjectStore;
 import io.spillway.objectwal.ObjectWal;
@@ -71,9 +72,14 @@ final class BrokerWal {
    * @param addresses where this broker will serve
    * @throws StartRefusedException when a live broker has this node id, or a local log that was left
    *     cannot be drained
+   * @throws WalMissing when the local log of this node is not where it should be
    */
   WriteAheadLog open(List<HostPort> addresses) {
     if (!settings.walInBucket()) {
+      if (LocalWal.peek(settings.walDir()).isEmpty()) {
+        catalog.open().join();
+        StorageEngine.requireNoLocalWal(catalog, nodeId());
+      }
       LocalWal local = openLocal();
       try {
         catalog.open().join();

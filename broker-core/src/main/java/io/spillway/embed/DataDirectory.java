@@ -1,5 +1,6 @@
 package io.spillway.embed;
 
+import io.spillway.config.MadeDirectories;
 import io.spillway.config.StartRefusedException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -24,25 +25,38 @@ final class DataDirectory implements AutoCloseable {
   private final Path path;
   private final FileChannel lockChannel;
   private final boolean temporary;
+  private final boolean isNewLock;
+  private final MadeDirectories made;
+  private boolean kept;
 
-  private DataDirectory(Path path, FileChannel lockChannel, boolean temporary) {
+  private DataDirectory(
+      Path path,
+      FileChannel lockChannel,
+      boolean temporary,
+      boolean isNewLock,
+      MadeDirectories made) {
     this.path = path;
     this.lockChannel = lockChannel;
     this.temporary = temporary;
+    this.isNewLock = isNewLock;
+    this.made = made;
   }
 
   /**
-   * Makes the directory if it is missing, and takes it.
+   * Makes the directory if it is missing, and takes it. Unless it is {@link #keep kept}, what was
+   * made goes again at close.
    *
    * @param temporary delete it at close
    * @throws StartRefusedException when another broker has it, or it cannot be made
    */
   static DataDirectory take(Path path, boolean temporary) {
     try {
-      Files.createDirectories(path);
+      MadeDirectories made = MadeDirectories.make(path);
+      Path lockFile = path.resolve(LOCK_FILE);
+      boolean isNewLock = Files.notExists(lockFile);
       FileChannel channel =
           FileChannel.open(
-              path.resolve(LOCK_FILE),
+              lockFile,
               StandardOpenOption.CREATE,
               StandardOpenOption.READ,
               StandardOpenOption.WRITE);
@@ -54,7 +68,7 @@ final class DataDirectory implements AutoCloseable {
       String self = "process " + ProcessHandle.current().pid();
       channel.truncate(0);
       channel.write(ByteBuffer.wrap(self.getBytes(StandardCharsets.UTF_8)), 0);
-      return new DataDirectory(path, channel, temporary);
+      return new DataDirectory(path, channel, temporary, isNewLock, made);
     } catch (IOException e) {
       throw new StartRefusedException(
           "data.dir " + path + " cannot be used: " + e + "; give it to this user, or set another",
@@ -81,12 +95,22 @@ final class DataDirectory implements AutoCloseable {
     return path;
   }
 
+  /** The start went well: the directory is this broker's from now on. */
+  void keep() {
+    kept = true;
+  }
+
   @Override
   public void close() {
     try {
+      if (!kept && isNewLock) {
+        Files.deleteIfExists(path.resolve(LOCK_FILE)); // while it is held: nobody else relies on it
+      }
       lockChannel.close();
       if (temporary) {
         deleteAll();
+      } else if (!kept) {
+        made.removeIfEmpty();
       }
     } catch (IOException e) {
       throw new UncheckedIOException("closing data.dir " + path, e);

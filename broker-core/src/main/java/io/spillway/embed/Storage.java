@@ -22,6 +22,7 @@ import io.spillway.runtime.FaultHandler;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.Threads;
+import io.spillway.sharedlog.ClusterIds;
 import io.spillway.sharedlog.ObjectSharedLog;
 import io.spillway.sharedlog.SharedLog;
 import io.spillway.stream.StreamStore;
@@ -31,12 +32,13 @@ import io.spillway.wal.local.LocalWal;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
-import org.apache.kafka.common.Uuid;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The storage of one broker, recovered: bucket, catalog, WAL and engine.
@@ -48,6 +50,7 @@ import org.apache.kafka.common.Uuid;
  */
 record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLog, UUID clusterId) {
 
+  private static final Logger LOG = LoggerFactory.getLogger(Storage.class);
   private static final String CATALOG = "catalog";
   private static final String METADATA = "metadata";
 
@@ -114,24 +117,31 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
                 LogStreamCatalog.Config.standard(isNew)));
     PresenceProbe probe = new PresenceProbe(store, threads);
     BrokerWal wals = new BrokerWal(config, store, catalog, probe, threads, random, faults);
-    WriteAheadLog wal = closables.add("WAL", wals.open(addresses));
+    Function<WalMissing, RuntimeException> refusal =
+        missing -> {
+          Presence self = Presence.ofThisProcess(config, Presence.NO_WAL, addresses);
+          return refusal(missing, self, catalog, probe, starting);
+        };
+    WriteAheadLog wal = closables.add("WAL", orRefused(() -> wals.open(addresses), refusal));
     Presence self = Presence.ofThisProcess(config, wal.walId(), addresses);
     closables.add("presence", PresenceBeacon.start(store, retries, random, self));
     StorageEngine engine =
         closables.add(
             "storage engine",
             orRefused(
-                StorageEngine.open(
-                    engineConfig(config),
-                    wal,
-                    catalog,
-                    store,
-                    threads,
-                    random,
-                    faults,
-                    new KafkaBatchVerifier(),
-                    new CaffeineCaches(threads.clock())),
-                missing -> refusal(missing, self, catalog, probe)));
+                () ->
+                    StorageEngine.open(
+                            engineConfig(config),
+                            wal,
+                            catalog,
+                            store,
+                            threads,
+                            random,
+                            faults,
+                            new KafkaBatchVerifier(),
+                            new CaffeineCaches(threads.clock()))
+                        .join(),
+                refusal));
     wals.takeSignsDown();
     UUID clusterId = catalog.clusterId();
     SharedLog metadataLog =
@@ -141,10 +151,12 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
     return new Storage(engine, catalog, metadataLog, clusterId);
   }
 
-  private static StorageEngine orRefused(
-      CompletableFuture<StorageEngine> opening, Function<WalMissing, RuntimeException> refusal) {
+  private static <T> T orRefused(
+      Supplier<T> opening, Function<WalMissing, RuntimeException> refusal) {
     try {
-      return opening.join();
+      return opening.get();
+    } catch (WalMissing missing) {
+      throw refusal.apply(missing);
     } catch (CompletionException e) {
       throw e.getCause() instanceof WalMissing missing ? refusal.apply(missing) : e;
     }
@@ -152,9 +164,22 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
 
   /** To give up a WAL is advised only when nobody writes it. */
   private static RuntimeException refusal(
-      WalMissing missing, Presence self, StreamCatalog catalog, PresenceProbe probe) {
+      WalMissing missing,
+      Presence self,
+      StreamCatalog catalog,
+      PresenceProbe probe,
+      Consumer<String> starting) {
     return probe
-        .findLive(missing.walId(), kafkaId(catalog.clusterId()))
+        .findLive(
+            missing.walId(),
+            kafkaId(catalog.clusterId()),
+            (broker, limit) -> {
+              String wait =
+                  "WAL %s of this node is not here; looking for up to %d s whether %s still writes it, before this start is refused"
+                      .formatted(missing.walId(), (limit.toMillis() + 999) / 1000, broker);
+              LOG.warn("{}", wait);
+              starting.accept(wait);
+            })
         .join()
         .<RuntimeException>map(
             other -> StartRefusedException.nodeIsAlive(self.nodeId(), other, self))
@@ -163,8 +188,7 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
 
   /** The cluster's id as Kafka shows it. */
   static String kafkaId(UUID clusterId) {
-    return new Uuid(clusterId.getMostSignificantBits(), clusterId.getLeastSignificantBits())
-        .toString();
+    return ClusterIds.text(clusterId);
   }
 
   static EngineConfig engineConfig(BrokerConfig config) {

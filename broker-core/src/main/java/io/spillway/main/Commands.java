@@ -14,7 +14,9 @@ import java.util.function.ToIntFunction;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The commands beside {@code serve}, and the help of all of them. */
 final class Commands {
@@ -29,12 +31,28 @@ final class Commands {
     commandLine.setUsageHelpWidth(100);
     commandLine.setParameterExceptionHandler(
         (exception, args) -> {
-          err.println("spillway: " + exception.getMessage() + ": see spillway --help");
+          err.println("spillway: " + whatIsWrong(exception));
           return ExitCode.REFUSED;
         });
     commandLine.setExecutionExceptionHandler(
         (exception, ignored, result) -> StartFailures.report(exception, err));
     return commandLine.execute(arguments.toArray(String[]::new));
+  }
+
+  /** A first word that is no command is far likelier a command mistyped than an argument. */
+  private static String whatIsWrong(ParameterException exception) {
+    CommandLine at = exception.getCommandLine();
+    if (exception instanceof UnmatchedArgumentException unmatched
+        && !at.getSubcommands().isEmpty()
+        && !unmatched.getUnmatched().isEmpty()
+        && !unmatched.getUnmatched().get(0).startsWith("-")) {
+      return "no such command: %s; the commands of %s are %s"
+          .formatted(
+              unmatched.getUnmatched().get(0),
+              at.getCommandSpec().qualifiedName(),
+              String.join(", ", at.getSubcommands().keySet()));
+    }
+    return exception.getMessage() + ": see spillway --help";
   }
 
   private static CommandSpec root(PrintStream out) {

@@ -22,6 +22,7 @@ import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.SystemRandom;
 import io.spillway.runtime.SystemThreads;
 import io.spillway.runtime.Threads;
+import io.spillway.sharedlog.ClusterIds;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -30,7 +31,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.function.IntSupplier;
-import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -137,7 +137,7 @@ final class MaintainCommands {
 
   private static int verdict(int problems, boolean deep, PrintStream out) {
     if (problems > 0) {
-      out.println(problems + " problems");
+      out.println(problems == 1 ? "1 problem" : problems + " problems");
       return ExitCode.REFUSED;
     }
     out.println(deep ? "intact" : "nothing is missing; " + DEEP + " reads every block");
@@ -169,11 +169,7 @@ final class MaintainCommands {
                   open(config.storage().objects().url(), config, threads, random)) {
             StoreCopy.Restored restored =
                 StoreCopy.restore(backup, bucket, scheduler, random, out::println);
-            out.println(
-                "cluster "
-                    + new Uuid(
-                        restored.clusterId().getMostSignificantBits(),
-                        restored.clusterId().getLeastSignificantBits()));
+            out.println("cluster " + ClusterIds.text(restored.clusterId()));
             return restored.damaged().isEmpty() ? ExitCode.OK : ExitCode.REFUSED;
           }
         });

@@ -1,5 +1,6 @@
 package io.spillway.main;
 
+import io.spillway.config.MadeDirectories;
 import io.spillway.config.StartRefusedException;
 import io.spillway.runtime.AmbientRuntime;
 import java.io.IOException;
@@ -8,6 +9,8 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -28,6 +31,9 @@ final class NativeLibraries {
           "ZstdTempFolder",
           "java.io.tmpdir");
 
+  /** What this process made for its own directory. */
+  private static final AtomicReference<@Nullable MadeDirectories> MADE = new AtomicReference<>();
+
   private NativeLibraries() {}
 
   /** To be called before the first library is loaded. */
@@ -35,7 +41,7 @@ final class NativeLibraries {
     Path own = ownDirectory(dataDir);
     Path parent = dataDir.resolve("tmp");
     try {
-      Files.createDirectories(own);
+      MADE.set(MadeDirectories.make(own));
       removeOfGoneProcesses(parent);
     } catch (IOException | UncheckedIOException e) {
       throw new StartRefusedException(
@@ -54,10 +60,17 @@ final class NativeLibraries {
     }
   }
 
-  /** At the end of the process; what cannot be removed goes at the next start. */
+  /**
+   * At the end of the process; what cannot be removed goes at the next start. Where nothing else
+   * came to be, as in a start that was refused, the data directory goes too if this made it.
+   */
   static void removeOwn(Path dataDir) {
     try {
       remove(ownDirectory(dataDir));
+      MadeDirectories made = MADE.get();
+      if (made != null) {
+        made.removeIfEmpty();
+      }
     } catch (IOException | UncheckedIOException e) {
       LoggerFactory.getLogger(NativeLibraries.class).debug("unpacked libraries are left", e);
     }

@@ -75,7 +75,8 @@ final class StartFailures {
           ExitCode.REFUSED,
           "the write-ahead log is damaged: "
               + cause.getMessage()
-              + ": restore the file, or look at it with spillway inspect wal");
+              + ": restore the file, or give up what only this log holds: spillway wal abandon;"
+              + " spillway inspect wal shows its id and the damage");
     }
     if (cause instanceof CatalogException.Damaged || cause instanceof SharedLogException.Corrupt) {
       return failure(

@@ -14,6 +14,7 @@ import io.spillway.runtime.AmbientRuntime;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.SystemRandom;
 import io.spillway.runtime.SystemThreads;
+import io.spillway.sharedlog.ClusterIds;
 import io.spillway.sharedlog.ObjectSharedLog;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -25,7 +26,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletionException;
-import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -154,11 +154,8 @@ final class WalCommands {
   private static void requireDead(
       UUID walId, LogStreamCatalog catalog, PresenceProbe probe, PrintStream out) {
     out.println("looking whether a broker writes WAL " + walId + " ...");
-    UUID cluster = catalog.clusterId();
-    String clusterId =
-        new Uuid(cluster.getMostSignificantBits(), cluster.getLeastSignificantBits()).toString();
     probe
-        .findLive(walId, clusterId)
+        .findLive(walId, ClusterIds.text(catalog.clusterId()), (broker, limit) -> {})
         .join()
         .ifPresent(
             broker -> {

@@ -12,7 +12,8 @@ public interface ProduceCallback {
   /**
    * The batch is durable (P31), now or, for a duplicate, since before.
    *
-   * @param logAppendTimeMs what the topic stamped, or -1
+   * @param logAppendTimeMs what the topic stamped, or -1; of a duplicate, as with Kafka, the
+   *     largest timestamp of what it repeats
    */
   void onAppended(long baseOffset, long logAppendTimeMs, long logStartOffset);
 

@@ -45,15 +45,14 @@ final class RepeatedAppends {
       any = !waiting.isEmpty();
     }
     for (Repeat repeat : due) {
-      long stampedMs =
-          repeat.append.requirePrepared().logAppendTimeMs == PreparedBatch.NO_TIMESTAMP
-              ? PreparedBatch.NO_TIMESTAMP
-              : repeat.original.maxTimestampMs();
       repeat
           .append
           .batch
           .callback()
-          .onAppended(repeat.original.baseOffset(), stampedMs, state.logStartOffset());
+          .onAppended(
+              repeat.original.baseOffset(),
+              repeat.original.maxTimestampMs(),
+              state.logStartOffset());
     }
   }
 

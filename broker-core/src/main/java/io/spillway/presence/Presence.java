@@ -42,6 +42,9 @@ public record Presence(
     long intervalMs,
     long beat) {
 
+  /** For a process that has no WAL yet. */
+  public static final UUID NO_WAL = new UUID(0, 0);
+
   private static final String FOLDER = "presence/";
   private static final String FORMAT = "1";
 
@@ -139,8 +142,7 @@ public record Presence(
         + nodeId
         + " data.dir="
         + dataDir
-        + " WAL="
-        + walId
+        + (walId.equals(NO_WAL) ? "" : " WAL=" + walId)
         + " at "
         + String.join(", ", addresses.stream().map(HostPort::toString).toList())
         + "]";

@@ -6,15 +6,15 @@ import io.spillway.runtime.Clock;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.Threads;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Finds out whether the broker of a WAL lives. It does when it answers at an address it advertised,
@@ -23,7 +23,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class PresenceProbe {
 
-  private static final Logger LOG = LoggerFactory.getLogger(PresenceProbe.class);
   private static final int MAX_BYTES = 64 * 1024;
   private static final int POLLS_PER_INTERVAL = 4;
 
@@ -51,8 +50,11 @@ public final class PresenceProbe {
    * intervals. Fails with {@link ObjectStoreException} when the store cannot be read.
    *
    * @param clusterId as Kafka shows it: another cluster's broker at that address does not count
+   * @param waiting told once, when the broker does not answer and its beat has to be watched: whom
+   *     this watches, and for how long at most
    */
-  public CompletableFuture<Optional<Presence>> findLive(UUID walId, String clusterId) {
+  public CompletableFuture<Optional<Presence>> findLive(
+      UUID walId, String clusterId, BiConsumer<Presence, Duration> waiting) {
     return read(walId)
         .thenCompose(
             body -> {
@@ -66,7 +68,7 @@ public final class PresenceProbe {
                       answers ->
                           answers
                               ? CompletableFuture.completedFuture(Optional.of(first))
-                              : watch(first, body));
+                              : watch(first, body, waiting));
             });
   }
 
@@ -89,12 +91,10 @@ public final class PresenceProbe {
             });
   }
 
-  private CompletableFuture<Optional<Presence>> watch(Presence first, ByteBuffer seen) {
+  private CompletableFuture<Optional<Presence>> watch(
+      Presence first, ByteBuffer seen, BiConsumer<Presence, Duration> waiting) {
     long intervalNanos = TimeUnit.MILLISECONDS.toNanos(first.intervalMs());
-    LOG.info(
-        "looking whether {} lives, for {} s at most",
-        first,
-        TimeUnit.NANOSECONDS.toSeconds(intervalNanos + intervalNanos / 2));
+    waiting.accept(first, Duration.ofNanos(intervalNanos + intervalNanos / 2));
     CompletableFuture<Optional<Presence>> verdict = new CompletableFuture<>();
     long deadline = clock.nanoTime() + intervalNanos + intervalNanos / 2;
     look(first, seen, deadline, Math.max(1, intervalNanos / POLLS_PER_INTERVAL), verdict);

@@ -1,5 +1,6 @@
 package io.spillway.pressure;
 
+import java.time.Duration;
 import java.util.Locale;
 import java.util.OptionalLong;
 
@@ -30,7 +31,7 @@ public record WalForecast(
   public String inWords() {
     String lasts =
         secondsUntilFull.isPresent()
-            ? "lasts " + secondsUntilFull.getAsLong() + " s"
+            ? "lasts " + inWords(Duration.ofSeconds(secondsUntilFull.getAsLong()))
             : "does not fill";
     return String.format(
         Locale.ROOT,
@@ -41,5 +42,18 @@ public record WalForecast(
         (double) appendBytesPerSecond / MIB,
         (double) uploadBytesPerSecond / MIB,
         storeReachable ? "" : "; the object store does not answer");
+  }
+
+  /** About, as a person would say it: a rate of this moment says nothing about next week. */
+  private static String inWords(Duration left) {
+    if (left.compareTo(Duration.ofDays(1)) > 0) {
+      return "more than a day";
+    }
+    if (left.compareTo(Duration.ofHours(2)) >= 0) {
+      return left.toHours() + " h";
+    }
+    return left.compareTo(Duration.ofMinutes(2)) >= 0
+        ? left.toMinutes() + " min"
+        : left.toSeconds() + " s";
   }
 }

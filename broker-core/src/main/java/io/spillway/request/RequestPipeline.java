@@ -196,7 +196,8 @@ public final class RequestPipeline implements RequestHandler {
       }
       Throwable cause = ErrorResponses.unwrap(failure);
       Errors error = Errors.forException(cause);
-      if (error == Errors.UNKNOWN_SERVER_ERROR || !(cause instanceof ApiException)) {
+      boolean isOurs = error == Errors.UNKNOWN_SERVER_ERROR || !(cause instanceof ApiException);
+      if (isOurs && !(cause instanceof UnreadableRequestException)) {
         LOG.error("{} of {} failed", context.apiKey(), context.clientId(), cause);
       }
       auditAs(error);

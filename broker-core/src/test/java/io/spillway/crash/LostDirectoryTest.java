@@ -78,6 +78,10 @@ class LostDirectoryTest {
       String reason = refused.stderr().get(refused.stderr().size() - 1);
       assertThat(reason).contains("spillway wal abandon").contains("-0");
       walId = uuidIn(reason);
+      assertThat(refused.stderr())
+          .as("what it waits for, and for how long")
+          .anyMatch(line -> line.contains("WARN") && line.contains("looking for up to 1 s"));
+      assertThat(work.resolve("data/wal")).as("room for the old one").doesNotExist();
     }
     try (ChildProcess abandon =
         BrokerProcess.command(

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -61,6 +63,24 @@ class EmbeddedLifecycleTest {
       assertThat(broker.bootstrapServers()).isNotEmpty();
       assertThatThrownBy(() -> Broker.builder().dataDirectory(directory).port(0).start())
           .hasMessageContaining(directory.toString());
+    }
+  }
+
+  @Test
+  void aStartRefusedForAPortInUseLeavesNothingBehind() throws Exception {
+    Path fresh = work.resolve("new/data");
+    Path used = Files.createDirectories(work.resolve("used"));
+    Files.writeString(used.resolve("note"), "mine");
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      for (Path directory : List.of(fresh, used)) {
+        assertThatThrownBy(
+                () -> Broker.builder().dataDirectory(directory).port(taken.getLocalPort()).start())
+            .hasMessageContaining("is in use");
+      }
+    }
+    assertThat(work.resolve("new")).doesNotExist();
+    try (var files = Files.list(used)) {
+      assertThat(files.map(file -> file.getFileName().toString())).containsExactly("note");
     }
   }
 

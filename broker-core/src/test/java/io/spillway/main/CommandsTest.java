@@ -38,8 +38,22 @@ class CommandsTest {
   @Test
   void refusesWhatItDoesNotKnowInOneLine() {
     assertThat(run("serv")).isEqualTo(ExitCode.REFUSED);
-    assertThat(err()).startsWith("spillway: ").contains("serv").containsOnlyOnce("\n");
+    assertThat(err())
+        .startsWith("spillway: no such command: serv; the commands of spillway are serve, inspect,")
+        .containsOnlyOnce("\n");
     assertThat(run("inspect", "wal")).isEqualTo(ExitCode.REFUSED);
+    assertThat(run("wal", "drop")).isEqualTo(ExitCode.REFUSED);
+    assertThat(err()).contains("no such command: drop; the commands of spillway wal are abandon");
+    assertThat(run("version", "--frob")).isEqualTo(ExitCode.REFUSED);
+    assertThat(err()).contains("--frob").contains("see spillway --help");
+  }
+
+  @Test
+  void aDamagedLogIsRefusedWithBothWaysOn() {
+    WalException damage = new WalException.Corrupt("wal/3 at byte 4096: CRC32C differs");
+    assertThat(StartFailures.exitCode(damage)).isEqualTo(ExitCode.REFUSED);
+    assertThat(StartFailures.explain(damage).orElseThrow().line())
+        .contains("wal/3 at byte 4096", "restore the file", "spillway wal abandon");
   }
 
   @Test
@@ -53,14 +67,17 @@ class CommandsTest {
 
   @Test
   void showsWhatABrokerLeft() throws Exception {
+    String cluster;
     try (Broker broker = Broker.builder().dataDirectory(dir).port(0).start()) {
       assertThat(broker.bootstrapServers()).startsWith("127.0.0.1:");
+      cluster = broker.clusterId();
     }
 
     assertThat(run("inspect", "wal", "--frames", dir.resolve("wal").toString())).isZero();
     assertThat(out()).contains("segment ", "block 0 ", "node 1  incarnation 1", "ends at ");
     assertThat(run("inspect", "catalog", dir.resolve("store").toString())).isZero();
-    assertThat(out()).contains("record 0", "OpenWal", "state at record");
+    assertThat(out())
+        .contains("record 0", "OpenWal", "state at record", "  cluster " + cluster + "  ");
     String byPath = out();
     assertThat(run("inspect", "catalog", "file:" + dir.resolve("store"))).isZero();
     assertThat(out()).isEqualTo(byPath);

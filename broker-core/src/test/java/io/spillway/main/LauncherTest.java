@@ -41,6 +41,7 @@ class LauncherTest {
       #!/bin/sh
       module="$(dirname "$0")/broker-core"
       echo built >>"$module/target/builds"
+      printf '%s\\n' "$@" >"$module/target/build-arguments"
       echo "[INFO] Building Spillway wal 0.1.0-SNAPSHOT                   [2/5]"
       if [ -e "$module/target/break" ]; then echo "[ERROR] $(cat "$module/target/break")"; exit 1; fi
       mkdir -p "$module/target/lib"
@@ -88,6 +89,10 @@ class LauncherTest {
             "arg serve",
             "arg --set",
             "arg a=b c");
+
+    assertThat(Files.readAllLines(module.resolve("target/build-arguments")))
+        .as("whoever starts a broker waits for no test to be compiled")
+        .contains("-Dmaven.test.skip=true", "package");
 
     Run second = run("serve");
     assertThat(second.stderr).isEmpty();

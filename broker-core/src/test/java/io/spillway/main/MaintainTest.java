@@ -68,7 +68,9 @@ class MaintainTest {
 
     Files.write(object, Arrays.copyOf(whole, whole.length - 7));
     assertThat(check(data)).isEqualTo(ExitCode.REFUSED);
-    assertThat(out()).contains("expected " + whole.length + " bytes, found ");
+    assertThat(out())
+        .contains("expected " + whole.length + " bytes, found ")
+        .endsWith("\n1 problem\n");
 
     Files.delete(object);
     assertThat(check(data)).isEqualTo(ExitCode.REFUSED);
@@ -128,7 +130,9 @@ class MaintainTest {
     Path restored = dir.resolve("restored");
     assertThat(restore(restored, "file:" + dir.resolve("backup"))).as(out() + err()).isZero();
     assertThat(check(restored, "--deep")).as(out() + err()).isZero();
+    String checked = out();
     try (Broker broker = start(restored)) {
+      assertThat(checked).contains("cluster " + broker.clusterId() + ", catalog");
       assertThat(broker.clusterId()).isNotEqualTo(cluster);
       assertThat(read(broker, Set.of())).containsExactlyElementsOf(numbers(330));
       assertThat(committed(broker)).isEqualTo(42);

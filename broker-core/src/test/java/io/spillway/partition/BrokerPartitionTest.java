@@ -1,5 +1,6 @@
 package io.spillway.partition;
 
+import static io.spillway.partition.TestBatches.NOW_MS;
 import static io.spillway.partition.TestBatches.idempotent;
 import static io.spillway.partition.TestBatches.plain;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -58,7 +59,7 @@ class BrokerPartitionTest {
     }
     for (int i = 1; i < 6; i++) {
       assertThat(partitions.append(idempotent(9, 0, i, "v" + i)).told)
-          .containsExactly("appended at " + i + " time -1");
+          .containsExactly("appended at " + i + " time " + NOW_MS);
     }
     assertThat(partitions.append(idempotent(9, 0, 0, "v0")).error)
         .isEqualTo(Errors.OUT_OF_ORDER_SEQUENCE_NUMBER);
@@ -73,7 +74,7 @@ class BrokerPartitionTest {
     assertThat(repeat.told).isEmpty();
     store.makeDurable(1);
     assertThat(original.told).containsExactly("appended at 0 time -1");
-    assertThat(repeat.told).containsExactly("appended at 0 time -1");
+    assertThat(repeat.told).containsExactly("appended at 0 time " + NOW_MS);
   }
 
   @Test

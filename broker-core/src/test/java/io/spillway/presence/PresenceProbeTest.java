@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.spillway.config.HostPort;
 import io.spillway.object.MemoryObjectStore;
 import io.spillway.runtime.SimulatedThreads;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -14,6 +15,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 class PresenceProbeTest {
+
+  private final List<String> waits = new ArrayList<>();
 
   private static final long INTERVAL_MS = 60_000;
   private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
@@ -90,6 +93,7 @@ class PresenceProbeTest {
     others.runFor(10 * INTERVAL_MS * 1_000_000);
 
     CompletableFuture<Optional<Presence>> found = find();
+    assertThat(waits).as("said at once").containsExactly(BROKER.process() + " PT1M30S");
     threads.runFor(INTERVAL_MS * 1_400_000);
     assertThat(found).isNotDone();
     threads.runFor(INTERVAL_MS * 400_000);
@@ -105,7 +109,9 @@ class PresenceProbeTest {
   }
 
   private CompletableFuture<Optional<Presence>> find() {
-    CompletableFuture<Optional<Presence>> found = probe.findLive(WAL, "cluster");
+    CompletableFuture<Optional<Presence>> found =
+        probe.findLive(
+            WAL, "cluster", (broker, limit) -> waits.add(broker.process() + " " + limit));
     threads.runFor(1);
     return found;
   }

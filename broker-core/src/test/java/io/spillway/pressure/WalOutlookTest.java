@@ -59,7 +59,7 @@ class WalOutlookTest {
     // 960 MiB for clients, 3 of them used in the last second.
     assertThat(outlook.forecast().secondsUntilFull()).isEqualTo(OptionalLong.of(957 / 3));
     assertThat(outlook.forecast().inWords())
-        .contains("lasts 319 s at 3.0 MiB/s in, 0.0 MiB/s out", "does not answer");
+        .contains("lasts 5 min at 3.0 MiB/s in, 0.0 MiB/s out", "does not answer");
     run(319);
     assertThat(outlook.isFull()).isTrue();
   }

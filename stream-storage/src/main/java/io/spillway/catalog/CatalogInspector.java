@@ -4,6 +4,7 @@ import io.spillway.catalog.CatalogState.ObjectEntry;
 import io.spillway.catalog.StreamCatalog.Verdict;
 import io.spillway.catalog.StreamCatalog.WalState;
 import io.spillway.object.ObjectStore;
+import io.spillway.sharedlog.ClusterIds;
 import io.spillway.sharedlog.LogInspection;
 import io.spillway.sharedlog.LogInspection.Found;
 import java.nio.ByteBuffer;
@@ -66,13 +67,21 @@ public final class CatalogInspector {
     stateKnown = true;
     out.accept(
         "checkpoint %d  cluster %s  %d bytes  %s"
-            .formatted(object.number(), object.clusterId(), body.remaining(), object.key()));
+            .formatted(
+                object.number(),
+                ClusterIds.text(object.clusterId()),
+                body.remaining(),
+                object.key()));
   }
 
   private void onRecord(Found object, ByteBuffer body) {
     out.accept(
         "record %d  cluster %s  %d bytes  %s"
-            .formatted(object.number(), object.clusterId(), body.remaining(), object.key()));
+            .formatted(
+                object.number(),
+                ClusterIds.text(object.clusterId()),
+                body.remaining(),
+                object.key()));
     boolean replayed = stateKnown && object.number() == position + 1;
     if (object.number() > position + 1 && stateKnown) {
       out.accept("  records %d to %d are missing".formatted(position + 1, object.number() - 1));

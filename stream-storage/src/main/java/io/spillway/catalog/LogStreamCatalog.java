@@ -11,6 +11,7 @@ import io.spillway.catalog.StreamCatalog.Verdict.MustDrain;
 import io.spillway.object.Retry;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
+import io.spillway.sharedlog.ClusterIds;
 import io.spillway.sharedlog.SharedLog;
 import io.spillway.sharedlog.SharedLog.Created;
 import io.spillway.sharedlog.SharedLog.Start;
@@ -384,7 +385,8 @@ public final class LogStreamCatalog implements StreamCatalog {
       return;
     }
     if (position >= 0) {
-      LOG.info("catalog of cluster {} is open at record {}", clusterId(), position);
+      LOG.info(
+          "catalog of cluster {} is open at record {}", ClusterIds.text(clusterId()), position);
       opened.complete(null);
       return;
     }
@@ -392,7 +394,7 @@ public final class LogStreamCatalog implements StreamCatalog {
       fail(
           new CatalogException.Missing(
               "there is no catalog of cluster "
-                  + clusterId()
+                  + ClusterIds.text(clusterId())
                   + ": is this the right bucket and prefix?"));
       return;
     }
@@ -402,7 +404,7 @@ public final class LogStreamCatalog implements StreamCatalog {
     pending.verdict.whenComplete(
         (verdict, cause) -> {
           if (cause == null) {
-            LOG.info("catalog of cluster {} is new", clusterId());
+            LOG.info("catalog of cluster {} is new", ClusterIds.text(clusterId()));
             opened.complete(null);
           }
         });

@@ -1,10 +1,12 @@
 package io.spillway.engine;
 
+import io.spillway.catalog.CatalogCommand.WalKind;
 import io.spillway.catalog.StreamCatalog;
 import io.spillway.catalog.StreamCatalog.Phase;
 import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.catalog.StreamCatalog.WalPhase;
 import io.spillway.catalog.StreamCatalog.WalState;
+import io.spillway.sharedlog.ClusterIds;
 import io.spillway.wal.Batch;
 import io.spillway.wal.StreamId;
 import io.spillway.wal.WriteAheadLog;
@@ -52,13 +54,28 @@ final class Recovery {
                 .formatted(here));
       }
       if (!isHere && known.phase() == WalPhase.OPEN && known.writer().nodeId() == nodeId) {
-        throw new StartRefusedException.WalMissing(
-            known.writer().walId(), missing(catalog, nodeId, known.writer().walId(), here));
+        throw missing(catalog, nodeId, known.writer().walId(), "WAL " + here);
       }
     }
   }
 
-  private static String missing(StreamCatalog catalog, int nodeId, UUID missing, UUID here) {
+  /**
+   * Refuses to make a node's first local WAL when it has another one somewhere.
+   *
+   * @throws StartRefusedException.WalMissing naming it and what to do
+   */
+  static void requireNoLocalWal(StreamCatalog catalog, int nodeId) {
+    for (WalState known : catalog.wals()) {
+      if (known.phase() == WalPhase.OPEN
+          && known.kind() == WalKind.LOCAL
+          && known.writer().nodeId() == nodeId) {
+        throw missing(catalog, nodeId, known.writer().walId(), "none");
+      }
+    }
+  }
+
+  private static StartRefusedException.WalMissing missing(
+      StreamCatalog catalog, int nodeId, UUID missing, String here) {
     List<StreamState> open = streamsOf(catalog, missing);
     String named =
         open.stream()
@@ -66,15 +83,17 @@ final class Recovery {
             .map(stream -> stream.id() + " up to offset " + stream.committedEndOffset())
             .collect(Collectors.joining(", "));
     int more = Math.max(0, open.size() - NAMED_STREAMS);
-    return ("WAL %s of node %d was not drained and is not here (here is WAL %s); the catalog holds %s%s."
-            + " Bring its directory back, or give up what only it holds: spillway wal abandon %s")
-        .formatted(
-            missing,
-            nodeId,
-            here,
-            named.isEmpty() ? "no stream of it" : "its streams " + named,
-            more == 0 ? "" : " and " + more + " more",
-            missing);
+    return new StartRefusedException.WalMissing(
+        missing,
+        ("WAL %s of node %d was not drained and is not here (here is %s); the catalog holds %s%s."
+                + " Bring its directory back, or give up what only it holds: spillway wal abandon %s")
+            .formatted(
+                missing,
+                nodeId,
+                here,
+                named.isEmpty() ? "no stream of it" : "its streams " + named,
+                more == 0 ? "" : " and " + more + " more",
+                missing));
   }
 
   /** Streams that this WAL may hold batches of. */
@@ -111,7 +130,7 @@ final class Recovery {
     if (!known) {
       throw new StartRefusedException.WalForeign(
           "WAL %s holds batches, but the catalog of cluster %s does not know it: is this the right bucket?"
-              .formatted(walId, catalog.clusterId()));
+              .formatted(walId, ClusterIds.text(catalog.clusterId())));
     }
     frames++;
     Optional<StreamState> state = catalog.stream(batch.stream());

@@ -249,6 +249,16 @@ public final class StorageEngine implements StreamStore {
             });
   }
 
+  /**
+   * P3, to be asked before a first local WAL is made: nothing is left behind by a start that is
+   * refused.
+   *
+   * @throws StartRefusedException.WalMissing when the node has one that is not drained
+   */
+  public static void requireNoLocalWal(StreamCatalog catalog, int nodeId) {
+    Recovery.requireNoLocalWal(catalog, nodeId);
+  }
+
   /** The incarnation that a new WAL of the node gets: one more than any that the catalog knows. */
   public static long nextIncarnation(StreamCatalog catalog, int nodeId) {
     return 1

@@ -15,6 +15,7 @@ import io.spillway.objectwal.ChainKeys;
 import io.spillway.objectwal.ChainPosition;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
+import io.spillway.sharedlog.ClusterIds;
 import io.spillway.sharedlog.LogContents;
 import io.spillway.sharedlog.SharedLogException;
 import io.spillway.upload.DataKeys;
@@ -146,7 +147,7 @@ public final class StoreCheck {
               out.accept(
                   "cluster %s, catalog at record %d: %d streams, %d data objects"
                       .formatted(
-                          found.clusterId(),
+                          ClusterIds.text(found.clusterId()),
                           found.position(),
                           found.streams().size(),
                           found.objects().size())));
@@ -171,7 +172,9 @@ public final class StoreCheck {
               view ->
                   problem(
                       "DAMAGED  the metadata log is of cluster %s, the catalog of cluster %s"
-                          .formatted(log.get().clusterId(), view.clusterId())));
+                          .formatted(
+                              ClusterIds.text(log.get().clusterId()),
+                              ClusterIds.text(view.clusterId()))));
     } catch (SharedLogException e) {
       problem("DAMAGED  metadata log: " + e.getMessage());
     }

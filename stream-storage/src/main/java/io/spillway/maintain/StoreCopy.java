@@ -12,6 +12,7 @@ import io.spillway.object.ObjectStoreException;
 import io.spillway.object.Retry;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
+import io.spillway.sharedlog.ClusterIds;
 import io.spillway.sharedlog.LogContents;
 import java.nio.ByteBuffer;
 import java.time.Instant;
@@ -145,7 +146,10 @@ public final class StoreCopy {
     }
     out.accept(
         "backup of cluster %s, made %s, catalog at record %d"
-            .formatted(manifest.clusterId(), manifest.madeAt(), manifest.catalogPosition()));
+            .formatted(
+                ClusterIds.text(manifest.clusterId()),
+                manifest.madeAt(),
+                manifest.catalogPosition()));
     StoreCopy copy = new StoreCopy(backup, BACKUP, bucket, "", scheduler, random, out);
     CatalogView view = copy.copyData();
     UUID cluster = new UUID(random.nextLong(), random.nextLong());

@@ -455,7 +455,11 @@ public final class ObjectSharedLog implements SharedLog {
         clusterSettled = true;
       } else if (!clusterId.equals(found)) {
         throw new SharedLogException.Foreign(
-            key + " belongs to cluster " + found + ", expected cluster " + clusterId);
+            key
+                + " belongs to cluster "
+                + ClusterIds.text(found)
+                + ", expected cluster "
+                + ClusterIds.text(clusterId));
       }
     }
   }

@@ -17,6 +17,7 @@ import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStore;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.SimulatedThreads;
+import io.spillway.sharedlog.ClusterIds;
 import io.spillway.sharedlog.ObjectSharedLog;
 import io.spillway.sharedlog.SharedLogException;
 import io.spillway.wal.WriterIncarnation;
@@ -46,8 +47,8 @@ class LogStreamCatalogTest {
     assertThat(second.clusterId()).isEqualTo(first.clusterId());
     assertThatThrownBy(() -> opened(Optional.of(new UUID(4, 4)), ANY))
         .hasRootCauseInstanceOf(SharedLogException.Foreign.class)
-        .hasMessageContaining(first.clusterId().toString())
-        .hasMessageContaining(new UUID(4, 4).toString());
+        .hasMessageContaining(ClusterIds.text(first.clusterId()))
+        .hasMessageContaining(ClusterIds.text(new UUID(4, 4)));
   }
 
   @Test
@@ -55,7 +56,7 @@ class LogStreamCatalogTest {
     UUID cluster = new UUID(4, 4);
     assertThatThrownBy(() -> opened(Optional.of(cluster), Config.standard(false)))
         .hasRootCauseInstanceOf(CatalogException.Missing.class)
-        .hasMessageContaining(cluster.toString());
+        .hasMessageContaining(ClusterIds.text(cluster));
     assertThat(bucket.list("", "", 10).join()).isEmpty();
   }
 

@@ -183,8 +183,8 @@ class ObjectSharedLogTest {
     await(log(Optional.of(CLUSTER)).create(0, body("mine")));
     assertThatThrownBy(() -> await(log(Optional.of(other)).open()))
         .hasRootCauseInstanceOf(SharedLogException.Foreign.class)
-        .hasMessageContaining(CLUSTER.toString())
-        .hasMessageContaining(other.toString());
+        .hasMessageContaining(ClusterIds.text(CLUSTER))
+        .hasMessageContaining(ClusterIds.text(other));
     assertThatThrownBy(() -> await(log(Optional.of(other)).create(0, body("x"))))
         .hasRootCauseInstanceOf(SharedLogException.Foreign.class);
   }

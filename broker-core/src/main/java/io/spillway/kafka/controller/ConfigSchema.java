@@ -27,6 +27,7 @@ public final class ConfigSchema {
     };
   }
 
+  /** As Kafka's own has it: only settings of topics and brokers can be lists to append to. */
   public static KafkaConfigSchema schema() {
     return Definitions.SCHEMA;
   }
@@ -39,11 +40,7 @@ public final class ConfigSchema {
                 ConfigResource.Type.BROKER,
                 AbstractKafkaConfig.CONFIG_DEF,
                 ConfigResource.Type.TOPIC,
-                TOPIC,
-                ConfigResource.Type.GROUP,
-                GroupConfig.CONFIG_DEF,
-                ConfigResource.Type.CLIENT_METRICS,
-                ClientMetricsConfigs.configDef()),
+                TOPIC),
             ServerTopicConfigSynonyms.ALL_TOPIC_CONFIG_SYNONYMS);
   }
 }

@@ -23,6 +23,9 @@ public final class FeatureLevels {
   /** KIP-848 consumer groups are served. */
   public static final short GROUP_VERSION = GroupVersion.GV_1.featureLevel();
 
+  /** No Raft runs here, but the log has all that the level promises a controller. */
+  public static final KRaftVersion KRAFT_VERSION = KRaftVersion.KRAFT_VERSION_1;
+
   private FeatureLevels() {}
 
   /** The records a new metadata log begins with; features left out are at level 0. */
@@ -38,12 +41,9 @@ public final class FeatureLevels {
         MetadataVersion.FEATURE_NAME,
         VersionRange.of(
             MetadataVersion.MINIMUM_VERSION.featureLevel(), METADATA_VERSION.featureLevel()));
-    // Nothing here runs Raft; the level is what Kafka's controller expects of a log with versions.
     ranges.put(
         KRaftVersion.FEATURE_NAME,
-        VersionRange.of(
-            KRaftVersion.KRAFT_VERSION_0.featureLevel(),
-            KRaftVersion.KRAFT_VERSION_1.featureLevel()));
+        VersionRange.of(KRaftVersion.KRAFT_VERSION_0.featureLevel(), KRAFT_VERSION.featureLevel()));
     ranges.put(GroupVersion.FEATURE_NAME, VersionRange.of((short) 0, GROUP_VERSION));
     return ranges;
   }

@@ -481,7 +481,7 @@ public final class SharedLogRaftClient implements RaftClient<ApiMessageAndVersio
 
   @Override
   public KRaftVersion kraftVersion() {
-    return KRaftVersion.KRAFT_VERSION_1;
+    return FeatureLevels.KRAFT_VERSION;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.spillway.kafka.metadata;
 
+import io.spillway.kafka.controller.FeatureLevels;
 import io.spillway.kafka.controller.RequestedFactor;
 import io.spillway.metadata.ClusterMetadata;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ import org.apache.kafka.image.MetadataImage;
 import org.apache.kafka.image.TopicImage;
 import org.apache.kafka.metadata.BrokerRegistration;
 import org.apache.kafka.metadata.PartitionRegistration;
+import org.apache.kafka.server.common.KRaftVersion;
 import org.apache.kafka.server.common.MetadataVersion;
 import org.jspecify.annotations.Nullable;
 
@@ -158,6 +160,8 @@ final class ImageClusterMetadata implements ClusterMetadata {
         .features()
         .metadataVersion()
         .ifPresent(version -> levels.put(MetadataVersion.FEATURE_NAME, version.featureLevel()));
+    // As with Kafka's brokers this one level is not in the image.
+    levels.put(KRaftVersion.FEATURE_NAME, FeatureLevels.KRAFT_VERSION.featureLevel());
     return levels;
   }
 

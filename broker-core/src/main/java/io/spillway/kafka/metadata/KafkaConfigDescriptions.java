@@ -88,10 +88,7 @@ final class KafkaConfigDescriptions implements ConfigDescriptions {
       }
       weaker.sort(BY_STRENGTH);
       chain.addAll(weaker);
-      if (chain.isEmpty()) { // no setting of a broker stands behind it
-        add(chain, key.name, defaultOf(key), ConfigSource.DEFAULT_CONFIG);
-      }
-      entries.add(entry(key, chain, false));
+      entries.add(entry(key, chain, defaultOf(key), false));
     }
     return entries;
   }
@@ -119,7 +116,7 @@ final class KafkaConfigDescriptions implements ConfigDescriptions {
       while (!chain.isEmpty() && !chain.get(0).name().equals(key.name)) {
         chain.remove(0);
       }
-      entries.add(entry(key, chain, !DynamicSettings.canChange(key.name)));
+      entries.add(entry(key, chain, null, !DynamicSettings.canChange(key.name)));
     }
     return entries;
   }
@@ -132,7 +129,7 @@ final class KafkaConfigDescriptions implements ConfigDescriptions {
       if (value != null) {
         List<Sourced> chain = new ArrayList<>();
         add(chain, key.name, value, ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG);
-        entries.add(entry(key, chain, false));
+        entries.add(entry(key, chain, null, false));
       }
     }
     return entries;
@@ -149,10 +146,7 @@ final class KafkaConfigDescriptions implements ConfigDescriptions {
       List<Sourced> chain = new ArrayList<>();
       add(chain, key.name, overrides.get(key.name), ConfigSource.DYNAMIC_GROUP_CONFIG);
       GroupConfig.brokerSynonym(key.name).ifPresent(s -> chain.addAll(broker.of(s)));
-      if (chain.isEmpty()) {
-        add(chain, key.name, defaultOf(key), ConfigSource.DEFAULT_CONFIG);
-      }
-      entries.add(entry(key, chain, false));
+      entries.add(entry(key, chain, defaultOf(key), false));
     }
     return entries;
   }
@@ -163,14 +157,10 @@ final class KafkaConfigDescriptions implements ConfigDescriptions {
     }
     Map<String, String> overrides = from.clientMetricsOverrides(name);
     List<Description> entries = new ArrayList<>();
-    if (overrides.isEmpty()) {
-      return entries; // there is no such subscription
-    }
     for (ConfigKey key : visible(ConfigResource.Type.CLIENT_METRICS)) {
       List<Sourced> chain = new ArrayList<>();
       add(chain, key.name, overrides.get(key.name), ConfigSource.DYNAMIC_CLIENT_METRICS_CONFIG);
-      add(chain, key.name, defaultOf(key), ConfigSource.DEFAULT_CONFIG);
-      entries.add(entry(key, chain, false));
+      entries.add(entry(key, chain, defaultOf(key), false));
     }
     return entries;
   }
@@ -258,16 +248,22 @@ final class KafkaConfigDescriptions implements ConfigDescriptions {
     }
   }
 
-  private static Description entry(ConfigKey key, List<Sourced> chain, boolean readOnly) {
+  /**
+   * @param chain what sets it, the strongest first
+   * @param ownDefault its value when nothing does; as with Kafka that is no synonym
+   */
+  private static Description entry(
+      ConfigKey key, List<Sourced> chain, @Nullable String ownDefault, boolean readOnly) {
     boolean sensitive = key.type == ConfigDef.Type.PASSWORD;
     List<Synonym> synonyms = new ArrayList<>();
     for (Sourced sourced : chain) {
       synonyms.add(new Synonym(sourced.name(), sensitive ? null : sourced.raw(), sourced.source()));
     }
     Sourced first = chain.isEmpty() ? null : chain.get(0);
+    String value = first == null ? ownDefault : first.value();
     return new Description(
         key.name,
-        first == null || sensitive ? null : first.value(),
+        sensitive ? null : value,
         first == null ? ConfigSource.DEFAULT_CONFIG : first.source(),
         sensitive,
         readOnly,

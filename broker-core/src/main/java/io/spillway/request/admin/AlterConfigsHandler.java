@@ -49,8 +49,7 @@ public final class AlterConfigsHandler implements ApiHandler {
   private void incremental(Exchange exchange, IncrementalAlterConfigsRequestData request) {
     Asked<Map<String, Map.Entry<OpType, String>>> asked = new Asked<>();
     for (IncrementalAlterConfigsRequestData.AlterConfigsResource one : request.resources()) {
-      ConfigResource resource = resource(one.resourceType(), one.resourceName());
-      asked.add(resource, () -> changes(one));
+      asked.add(new Named(one.resourceType(), one.resourceName()), () -> changes(one));
     }
     Replies.whenDone(
         exchange,
@@ -68,7 +67,7 @@ public final class AlterConfigsHandler implements ApiHandler {
                               new IncrementalAlterConfigsResponseData.AlterConfigsResourceResponse()
                                   .setErrorCode(error.error().code())
                                   .setErrorMessage(error.message())
-                                  .setResourceType(resource.type().id())
+                                  .setResourceType(resource.type())
                                   .setResourceName(resource.name())));
           return response;
         });
@@ -97,8 +96,7 @@ public final class AlterConfigsHandler implements ApiHandler {
   private void replacing(Exchange exchange, AlterConfigsRequestData request) {
     Asked<Map<String, String>> asked = new Asked<>();
     for (AlterConfigsRequestData.AlterConfigsResource one : request.resources()) {
-      ConfigResource resource = resource(one.resourceType(), one.resourceName());
-      asked.add(resource, () -> values(one));
+      asked.add(new Named(one.resourceType(), one.resourceName()), () -> values(one));
     }
     Replies.whenDone(
         exchange,
@@ -115,7 +113,7 @@ public final class AlterConfigsHandler implements ApiHandler {
                               new AlterConfigsResponseData.AlterConfigsResourceResponse()
                                   .setErrorCode(error.error().code())
                                   .setErrorMessage(error.message())
-                                  .setResourceType(resource.type().id())
+                                  .setResourceType(resource.type())
                                   .setResourceName(resource.name())));
           return response;
         });
@@ -146,41 +144,46 @@ public final class AlterConfigsHandler implements ApiHandler {
 
   /** What is asked of each resource, and of which it cannot be asked. */
   private static final class Asked<C> {
-    private final Map<ConfigResource, ApiError> refused = new LinkedHashMap<>();
+    private final Map<Named, ApiError> refused = new LinkedHashMap<>();
     private final Map<ConfigResource, C> changes = new HashMap<>();
 
-    void add(ConfigResource resource, Supplier<C> change) {
-      if (refused.containsKey(resource) || changes.containsKey(resource)) {
+    void add(Named named, Supplier<C> change) {
+      ConfigResource resource = named.resource();
+      if (refused.containsKey(named) || changes.containsKey(resource)) {
         changes.remove(resource);
         refused.put(
-            resource,
-            new ApiError(Errors.INVALID_REQUEST, "Each resource must appear at most once."));
+            named, new ApiError(Errors.INVALID_REQUEST, "Each resource must appear at most once."));
         return;
       }
       try {
-        requireSupported(resource);
+        requireSupported(named);
         changes.put(resource, change.get());
       } catch (InvalidRequestException e) {
-        refused.put(resource, ApiError.fromThrowable(e));
+        refused.put(named, ApiError.fromThrowable(e));
       }
     }
 
-    Map<ConfigResource, ApiError> verdictsWith(Map<ConfigResource, ApiError> answered) {
-      refused.putAll(answered);
+    Map<Named, ApiError> verdictsWith(Map<ConfigResource, ApiError> answered) {
+      answered.forEach(
+          (resource, error) ->
+              refused.put(new Named(resource.type().id(), resource.name()), error));
       return refused;
     }
   }
 
-  private static ConfigResource resource(byte type, String name) {
-    return new ConfigResource(ConfigResource.Type.forId(type), name);
+  /** A resource as the request names it: the type may be one that nobody knows. */
+  private record Named(byte type, String name) {
+    ConfigResource resource() {
+      return new ConfigResource(ConfigResource.Type.forId(type), name);
+    }
   }
 
-  private static void requireSupported(ConfigResource resource) {
-    switch (resource.type()) {
+  private static void requireSupported(Named named) {
+    switch (named.resource().type()) {
       case TOPIC, BROKER, GROUP, CLIENT_METRICS -> {}
       case BROKER_LOGGER ->
           throw new InvalidRequestException("Log levels of this broker are set at its start.");
-      case UNKNOWN -> throw new InvalidRequestException("Unknown resource type.");
+      case UNKNOWN -> throw new InvalidRequestException("Unknown resource type " + named.type());
     }
   }
 }

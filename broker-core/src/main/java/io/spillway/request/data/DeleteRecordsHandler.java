@@ -5,8 +5,9 @@ import io.spillway.partition.BrokerPartition;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
 import io.spillway.request.data.PartitionLocator.Located;
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -23,7 +24,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * DeleteRecords: moves the log start, exactly, and answers when that is durable. As with Kafka not
- * for internal topics, nor for topics that are only compacted.
+ * for internal topics, nor for topics that are only compacted; and of a partition that is named
+ * twice the last word counts.
  */
 final class DeleteRecordsHandler implements ApiHandler {
 
@@ -50,60 +52,57 @@ final class DeleteRecordsHandler implements ApiHandler {
   @Override
   public void handle(Exchange exchange) {
     DeleteRecordsRequestData request = exchange.request(DeleteRecordsRequestData.class);
-    List<Located> all = new ArrayList<>();
+    Map<Located, Long> offsets = new LinkedHashMap<>();
     for (DeleteRecordsTopic topic : request.topics()) {
       for (DeleteRecordsPartition partition : topic.partitions()) {
-        all.add(locator.byName(topic.name(), partition.partitionIndex()));
+        offsets.put(locator.byName(topic.name(), partition.partitionIndex()), partition.offset());
       }
     }
-    open.whenOpen(exchange, all, () -> delete(exchange, request, all));
+    open.whenOpen(
+        exchange,
+        List.copyOf(offsets.keySet()),
+        () -> delete(exchange, offsets, request.timeoutMs()));
   }
 
-  private void delete(Exchange exchange, DeleteRecordsRequestData request, List<Located> all) {
-    List<CompletableFuture<DeleteRecordsPartitionResult>> pending = new ArrayList<>(all.size());
-    int next = 0;
-    for (DeleteRecordsTopic topic : request.topics()) {
-      for (DeleteRecordsPartition partition : topic.partitions()) {
-        pending.add(delete(all.get(next++), partition));
-      }
-    }
+  private void delete(Exchange exchange, Map<Located, Long> offsets, int timeoutMs) {
+    Map<Located, CompletableFuture<DeleteRecordsPartitionResult>> pending = new LinkedHashMap<>();
+    offsets.forEach((located, offset) -> pending.put(located, delete(located, offset)));
     CompletableFuture<Void> done =
-        CompletableFuture.allOf(pending.toArray(new CompletableFuture<?>[0]));
+        CompletableFuture.allOf(pending.values().toArray(new CompletableFuture<?>[0]));
     if (!done.isDone()) {
-      long timeoutNanos = TimeUnit.MILLISECONDS.toNanos(Math.max(0, request.timeoutMs()));
+      long timeoutNanos = TimeUnit.MILLISECONDS.toNanos(Math.max(0, timeoutMs));
       TimerWheel.Timeout timeout = timers.schedule(timeoutNanos, () -> done.complete(null));
       done.whenComplete((ok, failure) -> timeout.cancel());
     }
-    done.thenRun(() -> exchange.reply(assemble(request, pending)));
+    done.thenRun(() -> exchange.reply(assemble(pending)));
   }
 
   private static DeleteRecordsResponseData assemble(
-      DeleteRecordsRequestData request,
-      List<CompletableFuture<DeleteRecordsPartitionResult>> results) {
+      Map<Located, CompletableFuture<DeleteRecordsPartitionResult>> results) {
     DeleteRecordsResponseData response = new DeleteRecordsResponseData();
-    int next = 0;
-    for (DeleteRecordsTopic topic : request.topics()) {
-      DeleteRecordsTopicResult out = new DeleteRecordsTopicResult().setName(topic.name());
-      for (DeleteRecordsPartition partition : topic.partitions()) {
-        DeleteRecordsPartitionResult late =
-            result(partition.partitionIndex(), NO_LOW_WATERMARK, Errors.REQUEST_TIMED_OUT);
-        out.partitions().add(results.get(next++).getNow(late));
-      }
-      response.topics().add(out);
-    }
+    results.forEach(
+        (located, result) -> {
+          DeleteRecordsTopicResult topic = response.topics().find(located.topic());
+          if (topic == null) {
+            topic = new DeleteRecordsTopicResult().setName(located.topic());
+            response.topics().add(topic);
+          }
+          DeleteRecordsPartitionResult late =
+              result(located.index(), NO_LOW_WATERMARK, Errors.REQUEST_TIMED_OUT);
+          topic.partitions().add(result.getNow(late));
+        });
     return response;
   }
 
-  private CompletableFuture<DeleteRecordsPartitionResult> delete(
-      Located located, DeleteRecordsPartition asked) {
-    int index = asked.partitionIndex();
+  private CompletableFuture<DeleteRecordsPartitionResult> delete(Located located, long offset) {
+    int index = located.index();
     BrokerPartition partition = located.partition();
     Errors error = refusal(located, partition);
     if (error != Errors.NONE || partition == null) {
       return CompletableFuture.completedFuture(result(index, NO_LOW_WATERMARK, error));
     }
     return partition
-        .deleteRecords(asked.offset())
+        .deleteRecords(offset)
         .thenApply(lowWatermark -> result(index, lowWatermark, Errors.NONE))
         .exceptionally(
             failure ->

@@ -8,6 +8,7 @@ import io.spillway.request.data.PartitionLocator.Located;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.message.DescribeProducersRequestData;
 import org.apache.kafka.common.message.DescribeProducersRequestData.TopicRequest;
 import org.apache.kafka.common.message.DescribeProducersResponseData;
@@ -62,12 +63,15 @@ final class DescribeProducersHandler implements ApiHandler {
   private static PartitionResponse answer(Located located) {
     PartitionResponse answer = new PartitionResponse().setPartitionIndex(located.index());
     BrokerPartition partition = located.partition();
+    if (!Topic.isValid(located.topic())) {
+      return refusal(answer, Errors.INVALID_TOPIC_EXCEPTION);
+    }
     Errors error = partition == null ? located.error() : partition.unavailability();
     if (error == Errors.NONE && partition != null && !partition.isOpen()) {
       error = Errors.NOT_LEADER_OR_FOLLOWER;
     }
     if (error != Errors.NONE || partition == null) {
-      return answer.setErrorCode(error.code()).setErrorMessage(error.message());
+      return refusal(answer, error);
     }
     for (ActiveProducer producer : partition.activeProducers()) {
       answer
@@ -82,5 +86,9 @@ final class DescribeProducersHandler implements ApiHandler {
                   .setCurrentTxnStartOffset(-1));
     }
     return answer;
+  }
+
+  private static PartitionResponse refusal(PartitionResponse answer, Errors error) {
+    return answer.setErrorCode(error.code()).setErrorMessage(error.message());
   }
 }

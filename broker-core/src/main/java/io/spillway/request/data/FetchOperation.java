@@ -25,7 +25,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class FetchOperation implements Waiter, FetchBudget.Waiter {
 
-  private static final byte READ_COMMITTED = 1;
 
   /** How long cold reads may hold the answer beyond the client's own deadline. */
   private static final long COLD_READ_NANOS = TimeUnit.SECONDS.toNanos(20);
@@ -52,7 +51,7 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
     this.handler = handler;
     this.exchange = exchange;
     this.plan = plan;
-    this.readCommitted = request.isolationLevel() == READ_COMMITTED;
+    this.readCommitted = Isolation.isReadCommitted(request.isolationLevel());
     this.answer = new FetchAnswer(handler, exchange, plan, readCommitted);
     this.maxBytes = Math.min(Math.max(0, request.maxBytes()), handler.maxResponseBytes());
     this.minBytes = Math.min(request.minBytes(), maxBytes);

@@ -89,11 +89,18 @@ final class FetchSession {
     return targets;
   }
 
-  /** Whether the response must hold the partition; remembers what it says. */
+  /**
+   * Whether the response must hold the partition; remembers what it says. A topic that was there
+   * when the session asked before, and is deleted, is no unknown id any more but a partition that
+   * is gone: the data is made to say so.
+   */
   synchronized boolean mustTell(FetchTarget target, PartitionData data, int recordBytes) {
     Followed followed = partitions.get(target.key());
     if (followed == null) {
       return true;
+    }
+    if (followed.wasThere && data.errorCode() == Errors.UNKNOWN_TOPIC_ID.code()) {
+      data.setErrorCode(Errors.UNKNOWN_TOPIC_OR_PARTITION.code());
     }
     boolean changed =
         recordBytes > 0
@@ -113,6 +120,7 @@ final class FetchSession {
     private FetchTarget target;
     private long highWatermark = -1;
     private long logStartOffset = -1;
+    private boolean wasThere;
 
     Followed(FetchTarget target) {
       this.target = target;
@@ -122,6 +130,7 @@ final class FetchSession {
     void remember(PartitionData told) {
       highWatermark = told.errorCode() == Errors.NONE.code() ? told.highWatermark() : -1;
       logStartOffset = told.logStartOffset();
+      wasThere |= told.errorCode() != Errors.UNKNOWN_TOPIC_ID.code();
     }
   }
 }

@@ -4,6 +4,7 @@ import io.spillway.runtime.Clock;
 import io.spillway.runtime.RandomSource;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -149,14 +150,17 @@ final class FetchSessions {
     return new Plan(error, List.of(), null, 0, false, false);
   }
 
+  /** Of a partition that is named twice the last word counts, in the place of the first. */
   private static List<FetchTarget> targetsOf(FetchRequestData request) {
-    List<FetchTarget> targets = new ArrayList<>();
+    Map<FetchTarget.Key, FetchTarget> targets = new LinkedHashMap<>();
     for (FetchTopic topic : request.topics()) {
       for (FetchPartition partition : topic.partitions()) {
-        targets.add(FetchTarget.of(topic.topicId(), topic.topic(), partition));
+        FetchTarget target =
+            FetchTarget.of(topic.topicId(), topic.topic(), partition, request.maxBytes());
+        targets.put(target.key(), target);
       }
     }
-    return targets;
+    return List.copyOf(targets.values());
   }
 
   private static List<FetchTarget.Key> forgottenOf(FetchRequestData request) {

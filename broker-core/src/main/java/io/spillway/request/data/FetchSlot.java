@@ -76,7 +76,14 @@ final class FetchSlot {
       refuse(Errors.OFFSET_OUT_OF_RANGE);
       return false;
     }
-    return target.fetchOffset() < endOffset(readCommitted);
+    if (target.fetchOffset() >= endOffset(readCommitted)) {
+      return false;
+    }
+    if (target.maxBytes() < 0) {
+      refuse(Errors.UNKNOWN_SERVER_ERROR); // as Kafka answers what it cannot read
+      return false;
+    }
+    return true;
   }
 
   /** KIP-320: whether what the client has last is what this log has there. */

@@ -8,6 +8,7 @@ import org.apache.kafka.common.message.FetchRequestData.FetchPartition;
  *
  * @param topicId zero when the request speaks of names
  * @param topic empty when the request speaks of ids
+ * @param maxBytes negative where it makes no sense; that is an error once there is data
  * @param currentLeaderEpoch the client's idea of it, or -1
  * @param lastFetchedEpoch epoch of the last record the client has, or -1 (KIP-595)
  */
@@ -27,13 +28,16 @@ record FetchTarget(
     return new Key(topicId, topic, partition);
   }
 
-  static FetchTarget of(Uuid topicId, String topic, FetchPartition asked) {
+  /**
+   * @param requestMaxBytes what the whole request may get
+   */
+  static FetchTarget of(Uuid topicId, String topic, FetchPartition asked, int requestMaxBytes) {
     return new FetchTarget(
         topicId,
         topic,
         asked.partition(),
         asked.fetchOffset(),
-        asked.partitionMaxBytes(),
+        requestMaxBytes < 0 ? requestMaxBytes : asked.partitionMaxBytes(),
         asked.currentLeaderEpoch(),
         asked.lastFetchedEpoch());
   }

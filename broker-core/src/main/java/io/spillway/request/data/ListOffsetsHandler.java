@@ -6,7 +6,7 @@ import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
 import io.spillway.request.data.PartitionLocator.Located;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -14,7 +14,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.InvalidRequestException;
 import org.apache.kafka.common.message.ListOffsetsRequestData;
 import org.apache.kafka.common.message.ListOffsetsRequestData.ListOffsetsPartition;
 import org.apache.kafka.common.message.ListOffsetsRequestData.ListOffsetsTopic;
@@ -30,12 +29,14 @@ import org.jspecify.annotations.Nullable;
  * ListOffsets, every kind. The tiered kinds speak of objects: all data at or above the log start is
  * served as local (-4), the last offset in objects is the latest tiered (-5), the first one not yet
  * in objects is the earliest pending upload (-6). Latest is the high watermark, or the last stable
- * offset for read_committed.
+ * offset for read_committed; for a replica too, since nothing above it was ever visible (P30).
+ *
+ * <p>As with Kafka a partition that is named twice is answered once, with an error.
  */
 final class ListOffsetsHandler implements ApiHandler {
 
   private static final long UNKNOWN_OFFSET = -1;
-  private static final byte READ_COMMITTED = 1;
+  private static final int CONSUMER = -1;
   private static final short FIRST_VERSION_WITH_TIMEOUT = 10;
   private static final short FIRST_VERSION_WITH_LEADER_EPOCH = 4;
   private static final int DEFAULT_TIMEOUT_MS = 30_000;
@@ -80,53 +81,36 @@ final class ListOffsetsHandler implements ApiHandler {
   @Override
   public void handle(Exchange exchange) {
     ListOffsetsRequestData request = exchange.request(ListOffsetsRequestData.class);
-    if (request.replicaId() >= 0) {
-      exchange.fail(new InvalidRequestException("replicas are not served: data is stored once"));
-      return;
-    }
-    Set<TopicPartition> repeated = repeated(request);
-    List<List<Question>> topics = new ArrayList<>(request.topics().size());
-    List<Located> all = new ArrayList<>();
+    boolean readCommitted =
+        request.replicaId() == CONSUMER && Isolation.isReadCommitted(request.isolationLevel());
+    Map<TopicPartition, Question> questions = new LinkedHashMap<>();
     for (ListOffsetsTopic topic : request.topics()) {
-      List<Question> questions = new ArrayList<>(topic.partitions().size());
       for (ListOffsetsPartition asked : topic.partitions()) {
         Located located = locator.byName(topic.name(), asked.partitionIndex());
-        questions.add(new Question(asked, located, repeated.contains(located.topicPartition())));
-        all.add(located);
-      }
-      topics.add(questions);
-    }
-    open.whenOpen(exchange, all, () -> answer(exchange, request, topics));
-  }
-
-  /** Asked for more than once: none of the questions is answered. */
-  private static Set<TopicPartition> repeated(ListOffsetsRequestData request) {
-    Set<TopicPartition> seen = new HashSet<>();
-    Set<TopicPartition> repeated = new HashSet<>();
-    for (ListOffsetsTopic topic : request.topics()) {
-      for (ListOffsetsPartition asked : topic.partitions()) {
-        TopicPartition tp = new TopicPartition(topic.name(), asked.partitionIndex());
-        if (!seen.add(tp)) {
-          repeated.add(tp);
-        }
+        TopicPartition tp = located.topicPartition();
+        questions.put(tp, new Question(asked, located, questions.containsKey(tp)));
       }
     }
-    return repeated;
+    List<Question> all = List.copyOf(questions.values());
+    open.whenOpen(
+        exchange,
+        all.stream().map(Question::located).toList(),
+        () -> answer(exchange, request, all, readCommitted));
   }
 
   private void answer(
-      Exchange exchange, ListOffsetsRequestData request, List<List<Question>> topics) {
+      Exchange exchange,
+      ListOffsetsRequestData request,
+      List<Question> questions,
+      boolean readCommitted) {
     short version = exchange.context().apiVersion();
     int timeoutMs =
         version >= FIRST_VERSION_WITH_TIMEOUT && request.timeoutMs() > 0
             ? request.timeoutMs()
             : DEFAULT_TIMEOUT_MS;
-    boolean readCommitted = request.isolationLevel() == READ_COMMITTED;
     List<CompletableFuture<ListOffsetsPartitionResponse>> pending = new ArrayList<>();
-    for (List<Question> questions : topics) {
-      for (Question question : questions) {
-        pending.add(answer(question, version, readCommitted));
-      }
+    for (Question question : questions) {
+      pending.add(answer(question, version, readCommitted));
     }
     CompletableFuture<Void> all =
         CompletableFuture.allOf(pending.toArray(new CompletableFuture<?>[0]));
@@ -135,28 +119,28 @@ final class ListOffsetsHandler implements ApiHandler {
           timers.schedule(TimeUnit.MILLISECONDS.toNanos(timeoutMs), () -> all.complete(null));
       all.whenComplete((done, failure) -> timeout.cancel());
     }
-    all.thenRun(() -> exchange.reply(assemble(request, pending, version)));
+    all.thenRun(() -> exchange.reply(assemble(questions, pending, version)));
   }
 
   private static ListOffsetsResponseData assemble(
-      ListOffsetsRequestData request,
+      List<Question> questions,
       List<CompletableFuture<ListOffsetsPartitionResponse>> answers,
       short version) {
-    ListOffsetsResponseData response = new ListOffsetsResponseData();
-    int next = 0;
-    for (ListOffsetsTopic topic : request.topics()) {
-      ListOffsetsTopicResponse out = new ListOffsetsTopicResponse().setName(topic.name());
-      for (ListOffsetsPartition asked : topic.partitions()) {
-        ListOffsetsPartitionResponse answer =
-            answers.get(next++).getNow(error(asked, Errors.REQUEST_TIMED_OUT));
-        if (version < FIRST_VERSION_WITH_LEADER_EPOCH) {
-          answer.setLeaderEpoch(-1); // the older layouts refuse any other value
-        }
-        out.partitions().add(answer);
+    Map<String, ListOffsetsTopicResponse> topics = new LinkedHashMap<>();
+    for (int i = 0; i < questions.size(); i++) {
+      Question question = questions.get(i);
+      ListOffsetsPartitionResponse answer =
+          answers.get(i).getNow(error(question.asked(), Errors.REQUEST_TIMED_OUT));
+      if (version < FIRST_VERSION_WITH_LEADER_EPOCH) {
+        answer.setLeaderEpoch(-1); // the older layouts refuse any other value
       }
-      response.topics().add(out);
+      topics
+          .computeIfAbsent(
+              question.located().topic(), name -> new ListOffsetsTopicResponse().setName(name))
+          .partitions()
+          .add(answer);
     }
-    return response;
+    return new ListOffsetsResponseData().setTopics(List.copyOf(topics.values()));
   }
 
   private CompletableFuture<ListOffsetsPartitionResponse> answer(

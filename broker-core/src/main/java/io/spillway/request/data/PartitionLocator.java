@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
 /** Finds the partition a request means, or the error that Kafka has for not finding it. */
 final class PartitionLocator {
 
+  private static final int NO_EPOCH = -1;
+
   private final PartitionManager partitions;
   private final Supplier<ClusterMetadata> metadata;
 
@@ -97,10 +99,10 @@ final class PartitionLocator {
     return Optional.empty();
   }
 
-  /** KIP-320: how a client's idea of the leader epoch compares with ours. */
+  /** KIP-320: how a client's idea of the leader epoch compares with ours; only -1 is no idea. */
   static Errors checkLeaderEpoch(BrokerPartition partition, int epochOfClient) {
     int current = partition.leaderEpoch();
-    if (epochOfClient < 0 || epochOfClient == current) {
+    if (epochOfClient == NO_EPOCH || epochOfClient == current) {
       return Errors.NONE;
     }
     return epochOfClient < current ? Errors.FENCED_LEADER_EPOCH : Errors.UNKNOWN_LEADER_EPOCH;

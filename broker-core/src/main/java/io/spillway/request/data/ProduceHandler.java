@@ -1,5 +1,6 @@
 package io.spillway.request.data;
 
+import io.spillway.partition.BrokerPartition;
 import io.spillway.partition.ProduceBatch;
 import io.spillway.partition.ProduceCallback;
 import io.spillway.request.ApiHandler;
@@ -54,6 +55,15 @@ final class ProduceHandler implements ApiHandler {
 
   /** Kafka's Java admin client may write to internal topics; nobody else (P35). */
   private static final String ADMIN_CLIENT_ID = "__admin_client";
+
+  /** Found by the log itself: as with Kafka the answer to these names the log start. */
+  private static final Set<Errors> FOUND_BY_THE_LOG =
+      Set.of(
+          Errors.INVALID_TIMESTAMP,
+          Errors.OUT_OF_ORDER_SEQUENCE_NUMBER,
+          Errors.DUPLICATE_SEQUENCE_NUMBER,
+          Errors.INVALID_PRODUCER_EPOCH,
+          Errors.UNKNOWN_PRODUCER_ID);
 
   private final PartitionLocator locator;
   private final TimerWheel timers;
@@ -284,7 +294,13 @@ final class ProduceHandler implements ApiHandler {
                 .setBatchIndex(each.batchIndex())
                 .setBatchIndexErrorMessage(each.message()));
       }
-      result = refusal(error).setErrorMessage(message).setRecordErrors(details);
+      PartitionProduceResponse refused =
+          refusal(error).setErrorMessage(message).setRecordErrors(details);
+      BrokerPartition partition = located.partition();
+      if (partition != null && (!details.isEmpty() || FOUND_BY_THE_LOG.contains(error))) {
+        refused.setLogStartOffset(partition.logStartOffset());
+      }
+      result = refused;
       operation.decided();
     }
 

@@ -67,7 +67,8 @@ public final class FindCoordinatorHandler implements ApiHandler {
       Coordinator only = coordinator(context, request.keyType(), request.key());
       response
           .setErrorCode(only.errorCode())
-          .setErrorMessage(only.errorMessage())
+          .setErrorMessage(
+              only.errorCode() == Errors.NONE.code() ? Errors.NONE.message() : only.errorMessage())
           .setNodeId(only.nodeId())
           .setHost(only.host())
           .setPort(only.port());
@@ -102,7 +103,6 @@ public final class FindCoordinatorHandler implements ApiHandler {
             found ->
                 new Coordinator()
                     .setKey(groupId)
-                    .setErrorMessage(Errors.NONE.message())
                     .setNodeId(partitions.get(partition).leader())
                     .setHost(found.host())
                     .setPort(found.port()))

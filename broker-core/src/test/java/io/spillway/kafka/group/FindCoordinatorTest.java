@@ -45,6 +45,9 @@ class FindCoordinatorTest {
     assertThat(found.nodeId()).isEqualTo(FakeCluster.NODE);
     assertThat(found.host()).isEqualTo("broker.example");
     assertThat(found.port()).isEqualTo(9092);
+    if (version > 0) {
+      assertThat(found.errorMessage()).isEqualTo("NONE");
+    }
   }
 
   @ParameterizedTest
@@ -54,6 +57,7 @@ class FindCoordinatorTest {
     assertThat(find(version, GROUP, "a", "b", ""))
         .extracting(c -> c.key() + " " + Errors.forCode(c.errorCode()) + " " + c.nodeId())
         .containsExactly("a NONE 1", "b NONE 1", " NONE 1");
+    assertThat(find(version, GROUP, "a").get(0).errorMessage()).isEmpty();
   }
 
   @Test

@@ -36,7 +36,9 @@ class KafkaControlPlaneTest {
   void aNewClusterHasItsFeatureLevelsAndThisBroker() throws Exception {
     try (TestCluster cluster = TestCluster.started(new MemorySharedLog())) {
       ClusterMetadata view = cluster.plane.metadata();
-      assertThat(view.finalizedFeatures()).containsOnlyKeys("metadata.version", "group.version");
+      assertThat(view.finalizedFeatures())
+          .containsOnlyKeys("metadata.version", "group.version", "kraft.version");
+      assertThat(view.finalizedFeatures().get("kraft.version")).isEqualTo((short) 1);
       assertThat(view.finalizedFeatures().get("group.version")).isEqualTo((short) 1);
       assertThat(view.controllerId()).isEqualTo(1);
       assertThat(view.brokers()).hasSize(1);

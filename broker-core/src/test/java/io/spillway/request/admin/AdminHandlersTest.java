@@ -16,6 +16,8 @@ import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.InvalidRequestException;
 import org.apache.kafka.common.errors.TopicDeletionDisabledException;
+import org.apache.kafka.common.message.AlterConfigsRequestData;
+import org.apache.kafka.common.message.AlterConfigsResponseData;
 import org.apache.kafka.common.message.CreatePartitionsRequestData;
 import org.apache.kafka.common.message.CreatePartitionsRequestData.CreatePartitionsTopic;
 import org.apache.kafka.common.message.CreatePartitionsResponseData;
@@ -479,7 +481,10 @@ class AdminHandlersTest {
     assertThat(describe(ConfigResource.Type.BROKER, "").errorCode()).isZero();
     DescribeConfigsResult group = describe(ConfigResource.Type.GROUP, "g");
     assertThat(config(group, "consumer.session.timeout.ms").value()).isEqualTo("45000");
-    assertThat(describe(ConfigResource.Type.CLIENT_METRICS, "none").configs()).isEmpty();
+    assertThat(describe(ConfigResource.Type.CLIENT_METRICS, "none").configs())
+        .as("a subscription that nobody made has the defaults, as with Kafka")
+        .extracting(c -> c.name() + "=" + c.value() + " " + c.synonyms())
+        .containsExactlyInAnyOrder("interval.ms=300000 []", "match= []", "metrics= []");
     assertThat(describe(ConfigResource.Type.BROKER_LOGGER, "1").configs()).hasSize(1);
   }
 
@@ -504,6 +509,58 @@ class AdminHandlersTest {
             "c:NONE", "policy:NONE", "a:INVALID_CONFIG", "missing:UNKNOWN_TOPIC_OR_PARTITION");
     assertThat(cluster.plane.topicConfigs().topic("c").retentionBytes()).isEqualTo(77);
     assertThat(cluster.plane.topicConfigs().topic("policy").compacts()).isTrue();
+  }
+
+  @Test
+  void aResourceTypeThatNobodyKnowsIsNamedAsItWasAskedFor() throws Exception {
+    IncrementalAlterConfigsRequestData request = new IncrementalAlterConfigsRequestData();
+    request.resources().add(change("x", "a", OpType.SET, "b").setResourceType((byte) 99));
+    request.resources().add(change("x", "a", OpType.SET, "b").setResourceType((byte) 98));
+    AlterConfigsRequestData replacing = new AlterConfigsRequestData();
+    replacing
+        .resources()
+        .add(
+            new AlterConfigsRequestData.AlterConfigsResource()
+                .setResourceName("x")
+                .setResourceType((byte) 99));
+    AlterConfigsHandler handler = new AlterConfigsHandler(cluster.plane);
+    assertThat(
+            FakeExchange.ask(
+                    handler,
+                    ApiKeys.INCREMENTAL_ALTER_CONFIGS,
+                    1,
+                    request,
+                    IncrementalAlterConfigsResponseData.class)
+                .responses())
+        .extracting(r -> r.resourceType() + " " + r.errorMessage())
+        .containsExactly("99 Unknown resource type 99", "98 Unknown resource type 98");
+    assertThat(
+            FakeExchange.ask(
+                    handler, ApiKeys.ALTER_CONFIGS, 2, replacing, AlterConfigsResponseData.class)
+                .responses())
+        .extracting(r -> r.resourceType() + " " + r.errorMessage())
+        .containsExactly("99 Unknown resource type 99");
+  }
+
+  @Test
+  void onlyListsOfTopicsAndBrokersAreAppendedTo() throws Exception {
+    IncrementalAlterConfigsRequestData request = new IncrementalAlterConfigsRequestData();
+    request
+        .resources()
+        .add(
+            change("m", "metrics", OpType.APPEND, "a")
+                .setResourceType(ConfigResource.Type.CLIENT_METRICS.id()));
+    IncrementalAlterConfigsResponseData response =
+        FakeExchange.ask(
+            new AlterConfigsHandler(cluster.plane),
+            ApiKeys.INCREMENTAL_ALTER_CONFIGS,
+            1,
+            request,
+            IncrementalAlterConfigsResponseData.class);
+    assertThat(response.responses())
+        .extracting(r -> Errors.forCode(r.errorCode()) + " " + r.errorMessage())
+        .containsExactly(
+            "INVALID_CONFIG Can't APPEND to key metrics because its type is not LIST.");
   }
 
   private static IncrementalAlterConfigsRequestData.AlterConfigsResource change(

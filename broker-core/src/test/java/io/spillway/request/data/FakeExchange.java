@@ -3,6 +3,7 @@ package io.spillway.request.data;
 import io.spillway.protocol.server.ConnectionInfo;
 import io.spillway.request.Exchange;
 import io.spillway.request.RequestContext;
+import io.spillway.request.UnreadableRequestException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
@@ -118,7 +119,7 @@ final class FakeExchange implements Exchange, ConnectionInfo {
   public void fail(Throwable cause) {
     answered("failure");
     failure = Errors.forException(cause);
-    if (failure == Errors.UNKNOWN_SERVER_ERROR) {
+    if (failure == Errors.UNKNOWN_SERVER_ERROR && !(cause instanceof UnreadableRequestException)) {
       throw new AssertionError(cause);
     }
   }

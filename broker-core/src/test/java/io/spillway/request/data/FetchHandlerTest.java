@@ -349,6 +349,51 @@ class FetchHandlerTest {
   }
 
   @Test
+  void aPartitionNamedTwiceIsAnsweredOnceAsItWasNamedLast() {
+    partitions.appendDurably(plain("a"));
+    assertThat(only(send(12, request(0, 1, 1 << 20, ask(0, 7), ask(0, 0)))).errorCode()).isZero();
+    assertThat(
+            Errors.forCode(
+                only(send(12, request(0, 1, 1 << 20, ask(0, 0), ask(0, 7)))).errorCode()))
+        .isEqualTo(Errors.OFFSET_OUT_OF_RANGE);
+  }
+
+  @Test
+  void whatMakesNoSenseGetsTheErrorThatKafkaHasForIt() {
+    partitions.appendDurably(plain("a"));
+    assertThat(send(12, request(0, 1, 1 << 20, ask(0, 0)).setIsolationLevel((byte) 7)).failure)
+        .isEqualTo(Errors.UNKNOWN_SERVER_ERROR);
+    FetchPartition negative = ask(0, 0).setPartitionMaxBytes(-1);
+    assertThat(Errors.forCode(only(send(12, request(0, 1, 1 << 20, negative))).errorCode()))
+        .isEqualTo(Errors.UNKNOWN_SERVER_ERROR);
+    assertThat(Errors.forCode(only(send(12, request(0, 1, -1, ask(0, 0)))).errorCode()))
+        .isEqualTo(Errors.UNKNOWN_SERVER_ERROR);
+    FetchPartition atTheEnd = ask(0, 1).setPartitionMaxBytes(-1);
+    assertThat(only(send(12, request(0, 1, 1 << 20, atTheEnd))).errorCode())
+        .as("nothing was to be read")
+        .isZero();
+  }
+
+  @Test
+  void aSessionIsToldThatATopicItKnewIsGone() {
+    partitions.appendDurably(plain("a"));
+    FetchRequestData byId = request(0, 1, 1 << 20, ask(0, 1)).setSessionEpoch(0);
+    byId.topics().get(0).setTopic("").setTopicId(Partitions.ID);
+    int id = send(17, byId).response(FetchResponseData.class).sessionId();
+    partitions.apply(partitions.metadata.delete("topic"));
+    FetchRequestData next = new FetchRequestData().setMaxBytes(1 << 20).setMaxWaitMs(0);
+    for (int epoch = 1; epoch <= 2; epoch++) {
+      FakeExchange gone = send(17, next.setSessionId(id).setSessionEpoch(epoch));
+      assertThat(Errors.forCode(only(gone).errorCode()))
+          .isEqualTo(Errors.UNKNOWN_TOPIC_OR_PARTITION);
+    }
+    FetchRequestData never = request(0, 1, 1 << 20, ask(0, 1)).setSessionEpoch(0);
+    never.topics().get(0).setTopic("").setTopicId(new Uuid(8, 8));
+    assertThat(Errors.forCode(only(send(17, never)).errorCode()))
+        .isEqualTo(Errors.UNKNOWN_TOPIC_ID);
+  }
+
+  @Test
   void aSessionTellsChangesOnly() {
     partitions.apply(partitions.metadata.topic("topic", Partitions.ID, 1, 1));
     partitions.appendDurably(plain("a"));

@@ -95,10 +95,28 @@ class OffsetHandlersTest {
     assertThat(Errors.forCode(list(11, -1, 2).errorCode())).isEqualTo(Errors.FENCED_LEADER_EPOCH);
     assertThat(Errors.forCode(list(11, -1, 4).errorCode())).isEqualTo(Errors.UNKNOWN_LEADER_EPOCH);
     assertThat(list(11, -1, 3).leaderEpoch()).isEqualTo(3);
+    assertThat(Errors.forCode(list(11, -1, -2).errorCode()))
+        .as("only -1 is no epoch")
+        .isEqualTo(Errors.FENCED_LEADER_EPOCH);
+    assertThat(
+            broker.send(ApiKeys.LIST_OFFSETS, 11, listRequest(-1, -1).setIsolationLevel((byte) 9))
+                .failure)
+        .isEqualTo(Errors.UNKNOWN_SERVER_ERROR);
   }
 
   @Test
-  void aPartitionThatIsAskedForTwiceIsAnsweredInNeitherPlace() {
+  void replicasAndDebuggersAskForOffsetsToo() {
+    partitions.appendDurably(plain("a"));
+    for (int replica : new int[] {-2, 0, 5}) {
+      FakeExchange exchange =
+          broker.send(ApiKeys.LIST_OFFSETS, 10, listRequest(-1, -1).setReplicaId(replica));
+      assertThat(only(exchange).errorCode()).as("%d", replica).isZero();
+      assertThat(only(exchange).offset()).as("%d", replica).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void aPartitionThatIsAskedForTwiceIsAnsweredOnceWithAnError() {
     ListOffsetsRequestData request = listRequest(-1, -1);
     request.topics().add(listRequest(-2, -1).topics().get(0));
     request
@@ -113,8 +131,7 @@ class OffsetHandlersTest {
     assertThat(exchange.response(ListOffsetsResponseData.class).topics())
         .flatExtracting(topic -> topic.partitions())
         .extracting(each -> Errors.forCode(each.errorCode()))
-        .containsExactly(
-            Errors.INVALID_REQUEST, Errors.INVALID_REQUEST, Errors.UNKNOWN_TOPIC_OR_PARTITION);
+        .containsExactly(Errors.INVALID_REQUEST, Errors.UNKNOWN_TOPIC_OR_PARTITION);
   }
 
   @Test
@@ -149,6 +166,7 @@ class OffsetHandlersTest {
             new Case(4, 3, Errors.NONE, -1, -1),
             new Case(-1, 3, Errors.NONE, -1, -1),
             new Case(0, 2, Errors.FENCED_LEADER_EPOCH, -1, -1),
+            new Case(0, -3, Errors.FENCED_LEADER_EPOCH, -1, -1),
             new Case(0, 4, Errors.UNKNOWN_LEADER_EPOCH, -1, -1))) {
       OffsetForLeaderEpochRequestData request = new OffsetForLeaderEpochRequestData();
       request
@@ -258,19 +276,22 @@ class OffsetHandlersTest {
     partitions.appendDurably(idempotent(9, 2, 4, "a", "b"));
     DescribeProducersRequestData request = new DescribeProducersRequestData();
     request.topics().add(new TopicRequest().setName("topic").setPartitionIndexes(List.of(0, 3)));
+    request.topics().add(new TopicRequest().setName("b/d").setPartitionIndexes(List.of(0)));
     List<PartitionResponse> answers =
         broker
             .send(ApiKeys.DESCRIBE_PRODUCERS, 0, request)
             .response(DescribeProducersResponseData.class)
             .topics()
-            .get(0)
-            .partitions();
+            .stream()
+            .flatMap(topic -> topic.partitions().stream())
+            .toList();
     assertThat(answers.get(0).activeProducers()).hasSize(1);
     assertThat(answers.get(0).activeProducers().get(0).producerId()).isEqualTo(9);
     assertThat(answers.get(0).activeProducers().get(0).producerEpoch()).isEqualTo(2);
     assertThat(answers.get(0).activeProducers().get(0).lastSequence()).isEqualTo(5);
     assertThat(answers.get(0).activeProducers().get(0).lastTimestamp()).isEqualTo(NOW_MS + 1);
     assertThat(answers.get(1).errorCode()).isEqualTo(Errors.UNKNOWN_TOPIC_OR_PARTITION.code());
+    assertThat(answers.get(2).errorCode()).isEqualTo(Errors.INVALID_TOPIC_EXCEPTION.code());
   }
 
   @Test
@@ -289,25 +310,34 @@ class OffsetHandlersTest {
     assertThat(delete("topic", -1)).isEqualTo("POLICY_VIOLATION -1");
   }
 
-  private String delete(String topic, long offset) {
+  @Test
+  void ofAPartitionToDeleteFromTwiceTheLastWordCounts() {
+    partitions.appendDurably(plain("a", "b", "c"));
+    assertThat(delete("topic", 3, 1)).isEqualTo("NONE 1");
+  }
+
+  private String delete(String topic, long... offsets) {
     DeleteRecordsRequestData request = new DeleteRecordsRequestData().setTimeoutMs(1_000);
-    request
-        .topics()
-        .add(
-            new DeleteRecordsTopic()
-                .setName(topic)
-                .setPartitions(
-                    List.of(new DeleteRecordsPartition().setPartitionIndex(0).setOffset(offset))));
-    DeleteRecordsPartitionResult result =
+    for (long offset : offsets) {
+      request
+          .topics()
+          .add(
+              new DeleteRecordsTopic()
+                  .setName(topic)
+                  .setPartitions(
+                      List.of(
+                          new DeleteRecordsPartition().setPartitionIndex(0).setOffset(offset))));
+    }
+    List<DeleteRecordsPartitionResult> results =
         broker
             .send(ApiKeys.DELETE_RECORDS, 2, request)
             .response(DeleteRecordsResponseData.class)
             .topics()
-            .iterator()
-            .next()
-            .partitions()
-            .iterator()
-            .next();
+            .stream()
+            .flatMap(answered -> answered.partitions().stream())
+            .toList();
+    assertThat(results).hasSize(1);
+    DeleteRecordsPartitionResult result = results.get(0);
     return Errors.forCode(result.errorCode()) + " " + result.lowWatermark();
   }
 

@@ -1,5 +1,7 @@
 package io.spillway.request.data;
 
+import static io.spillway.partition.TestBatches.NOW_MS;
+import static io.spillway.partition.TestBatches.at;
 import static io.spillway.partition.TestBatches.idempotent;
 import static io.spillway.partition.TestBatches.plain;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -163,6 +165,36 @@ class ProduceHandlerTest {
     assertThat(answer.errorCode()).isEqualTo(Errors.INVALID_RECORD.code());
     assertThat(answer.recordErrors()).hasSize(2);
     assertThat(answer.recordErrors().get(1).batchIndex()).isEqualTo(1);
+    assertThat(answer.logStartOffset()).as("as Kafka's log says it").isZero();
+  }
+
+  /** As Kafka: what the log itself refuses names its start, what never reached the log does not. */
+  @Test
+  void aRefusalOfTheLogNamesItsStart() {
+    produce(12, -1, 0, idempotent(9, 1, 0, "a"));
+    partitions.store.makeAllDurable();
+    PartitionProduceResponse gap = only(produce(12, -1, 0, idempotent(9, 1, 5, "b")));
+    assertThat(gap.errorCode()).isEqualTo(Errors.OUT_OF_ORDER_SEQUENCE_NUMBER.code());
+    assertThat(gap.logStartOffset()).isZero();
+    PartitionProduceResponse fenced = only(produce(12, -1, 0, idempotent(9, 0, 0, "b")));
+    assertThat(fenced.errorCode()).isEqualTo(Errors.INVALID_PRODUCER_EPOCH.code());
+    assertThat(fenced.logStartOffset()).isZero();
+    PartitionProduceResponse late = only(produce(12, -1, 0, at(NOW_MS + 90_000_000, "b")));
+    assertThat(late.errorCode()).isEqualTo(Errors.INVALID_TIMESTAMP.code());
+    assertThat(late.logStartOffset()).isZero();
+    ByteBuffer corrupt = plain("a");
+    corrupt.put(17, (byte) 1);
+    assertThat(only(produce(12, -1, 0, corrupt)).logStartOffset()).isEqualTo(-1);
+  }
+
+  @Test
+  void aDuplicateIsAnsweredWithTheLargestTimestampOfWhatItRepeats() {
+    produce(12, -1, 0, idempotent(9, 0, 0, "a", "b"));
+    partitions.store.makeAllDurable();
+    PartitionProduceResponse again = only(produce(12, -1, 0, idempotent(9, 0, 0, "a", "b")));
+    assertThat(again.errorCode()).isZero();
+    assertThat(again.baseOffset()).isZero();
+    assertThat(again.logAppendTimeMs()).as("as Kafka answers it").isEqualTo(NOW_MS + 1);
   }
 
   @Test
