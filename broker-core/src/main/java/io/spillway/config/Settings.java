@@ -199,6 +199,14 @@ public final class Settings {
         8L << 20,
         Long.MAX_VALUE,
         "Memory for uploads that are under way.");
+    number(
+        "catalog.index.min.extents",
+        50_000,
+        0,
+        10_000_000,
+        "Up to so many extents (stretches of a partition in an object), the catalog is kept in"
+            + " memory, at 100 to 350 bytes each. A larger one is kept in an index under"
+            + " `data.dir`, which is made when it is needed and may be deleted.");
     used(
         "queued.max.request.bytes",
         Setting.Type.LONG,

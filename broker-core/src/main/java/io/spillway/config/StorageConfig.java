@@ -13,6 +13,8 @@ import java.nio.file.Path;
  * @param uploadIntervalMs upload what waited this long
  * @param walInBucket whether the WAL is objects ({@code wal.url=object:})
  * @param walBufferBytes what may then wait in memory for the bucket
+ * @param catalogIndexDir of the catalog's index, once there is one; absolute
+ * @param catalogIndexMinExtents up to so many extents the catalog stays in memory
  */
 public record StorageConfig(
     Path walDir,
@@ -22,7 +24,9 @@ public record StorageConfig(
     long uploadBytes,
     long uploadIntervalMs,
     boolean walInBucket,
-    long walBufferBytes) {
+    long walBufferBytes,
+    Path catalogIndexDir,
+    int catalogIndexMinExtents) {
 
   private static final String WAL_IN_BUCKET = "object:";
 
@@ -50,7 +54,9 @@ public record StorageConfig(
         uploadBytes(values, capacity),
         values.longValue("upload.interval.ms"),
         walInBucket,
-        Math.min(values.longValue("wal.buffer.bytes"), capacity));
+        Math.min(values.longValue("wal.buffer.bytes"), capacity),
+        dataDir.resolve("catalog-index"),
+        values.intValue("catalog.index.min.extents"));
   }
 
   /** An upload has to begin while the log still has room for what arrives meanwhile. */

@@ -1,8 +1,10 @@
 package io.spillway.embed;
 
 import io.spillway.cache.caffeine.CaffeineCaches;
+import io.spillway.catalog.Indexing;
 import io.spillway.catalog.LogStreamCatalog;
 import io.spillway.catalog.StreamCatalog;
+import io.spillway.catalog.index.RocksIndexHome;
 import io.spillway.config.BrokerConfig;
 import io.spillway.config.BudgetConfig;
 import io.spillway.config.HostPort;
@@ -107,6 +109,7 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
     ObjectSharedLog catalogLog =
         closables.add(
             "catalog log", new ObjectSharedLog(store, CATALOG, Optional.empty(), retries, random));
+    Indexing indexing = indexing(settings, threads);
     LogStreamCatalog catalog =
         closables.add(
             "catalog",
@@ -114,7 +117,8 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
                 catalogLog,
                 threads.newScheduler("catalog"),
                 random,
-                LogStreamCatalog.Config.standard(isNew)));
+                LogStreamCatalog.Config.standard(isNew),
+                Optional.of(indexing)));
     PresenceProbe probe = new PresenceProbe(store, threads);
     BrokerWal wals = new BrokerWal(config, store, catalog, probe, threads, random, faults);
     Function<WalMissing, RuntimeException> refusal =
@@ -149,6 +153,15 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
             "metadata log",
             new ObjectSharedLog(store, METADATA, Optional.of(clusterId), retries, random));
     return new Storage(engine, catalog, metadataLog, clusterId);
+  }
+
+  /** To be called before the catalog has its thread, which the worker's has to outlive. */
+  private static Indexing indexing(StorageConfig settings, Threads threads) {
+    return new Indexing(
+        new RocksIndexHome(settings.catalogIndexDir()),
+        threads.newScheduler("catalog-index"),
+        settings.catalogIndexMinExtents(),
+        Indexing.DEFAULT_CHANGES_PER_WRITE);
   }
 
   private static <T> T orRefused(

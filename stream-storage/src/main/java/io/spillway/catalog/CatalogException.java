@@ -38,6 +38,15 @@ public sealed class CatalogException extends RuntimeException {
     }
   }
 
+  /** The index is lost and what it held is read from the log again: ask again later. */
+  public static final class Rebuilding extends CatalogException {
+    @Serial private static final long serialVersionUID = 1L;
+
+    public Rebuilding(String message) {
+      super(message, null);
+    }
+  }
+
   /** The catalog was closed. */
   public static final class Closed extends CatalogException {
     @Serial private static final long serialVersionUID = 1L;

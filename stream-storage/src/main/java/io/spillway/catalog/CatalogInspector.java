@@ -1,6 +1,5 @@
 package io.spillway.catalog;
 
-import io.spillway.catalog.CatalogState.ObjectEntry;
 import io.spillway.catalog.StreamCatalog.Verdict;
 import io.spillway.catalog.StreamCatalog.WalState;
 import io.spillway.object.ObjectStore;
@@ -119,7 +118,7 @@ public final class CatalogInspector {
                 stateKnown ? "" : " (what follows could not be replayed)",
                 state.ruleLevel,
                 state.orphanFloor,
-                state.objects.size()));
+                state.references.objectCount()));
     for (WalState wal : state.wals.values()) {
       out.accept(
           "wal %s  node %d  %s  %s  incarnation %d  trimmed to %d"
@@ -141,15 +140,18 @@ public final class CatalogInspector {
                   stream.token.nodeId(),
                   stream.logStartOffset,
                   stream.committedEndOffset,
-                  stream.extents().size(),
-                  stream.snapshot().sizeBytes()));
+                  stream.extentCount(),
+                  stream.sizeBytes()));
     }
-    for (ObjectEntry object : state.objects.values()) {
-      out.accept(
-          "object %s  born %d  %d bytes  %d references"
-              .formatted(
-                  object.ref.key(), object.ref.birth(), object.ref.sizeBytes(), object.references));
-    }
+    state.references.objects(
+        object ->
+            out.accept(
+                "object %s  born %d  %d bytes  %d references"
+                    .formatted(
+                        object.ref().key(),
+                        object.ref().birth(),
+                        object.ref().sizeBytes(),
+                        object.references())));
     if (damaged > 0) {
       out.accept("%d objects are damaged or missing".formatted(damaged));
     }

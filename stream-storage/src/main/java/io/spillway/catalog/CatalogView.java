@@ -10,6 +10,7 @@ import io.spillway.catalog.StreamCatalog.WalState;
 import io.spillway.runtime.RandomSource;
 import io.spillway.sharedlog.LogContents;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.NavigableMap;
 import java.util.TreeMap;
@@ -63,13 +64,15 @@ public final class CatalogView {
 
   /** Of all streams, in the order of streams and offsets. */
   public List<Extent> extents() {
-    return state.streams.values().stream().flatMap(entry -> entry.extents().stream()).toList();
+    List<Extent> extents = new ArrayList<>();
+    state.streams.values().forEach(stream -> state.references.extents(stream, extents::add));
+    return extents;
   }
 
   /** What extents refer to, by key. */
   public NavigableMap<String, ObjectRef> objects() {
     NavigableMap<String, ObjectRef> objects = new TreeMap<>();
-    state.objects.forEach((key, entry) -> objects.put(key, entry.ref));
+    state.references.objects(entry -> objects.put(entry.ref().key(), entry.ref()));
     return objects;
   }
 
@@ -102,7 +105,7 @@ public final class CatalogView {
         stream.claimantWriter = null;
       }
     }
-    state.takeUnreferenced();
+    state.references.takeUnreferenced();
     return CheckpointCodec.encode(state);
   }
 }

@@ -2,19 +2,11 @@ package io.spillway.catalog;
 
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
-import io.spillway.catalog.CatalogCommand.StreamToken;
-import io.spillway.catalog.CatalogState.ObjectEntry;
-import io.spillway.catalog.CatalogState.Remembered;
-import io.spillway.catalog.StreamCatalog.EpochStart;
-import io.spillway.catalog.StreamCatalog.Phase;
-import io.spillway.catalog.StreamCatalog.WalState;
-import io.spillway.wal.StreamId;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * The whole state as bytes: equal states give equal bytes. Version {@value #VERSION}, big-endian,
@@ -31,143 +23,185 @@ import java.util.Objects;
  * deletions in order: stream
  * remembered commands in order: uuid, i64 position, ranges (u8)
  * </pre>
+ *
+ * <p>Extents and objects pass through one after the other in both directions, so that the bytes are
+ * the only thing that is large.
  */
 final class CheckpointCodec {
 
   static final int VERSION = 1;
 
+  private static final int EXTENT_BYTES = 48;
+
   private CheckpointCodec() {}
 
-  static List<ByteBuffer> encode(CatalogState state) {
-    FieldWriter out = new FieldWriter().u16(VERSION).i32(state.ruleLevel).i64(state.orphanFloor);
-    out.i32(state.wals.size());
-    for (WalState wal : state.wals.values()) {
-      out.writer(wal.writer()).walKind(wal.kind()).walPhase(wal.phase());
-      out.i64(wal.trimPosition());
-    }
-    out.i32(state.objects.size());
-    Map<String, Integer> objectIndex = new HashMap<>();
-    for (ObjectEntry object : state.objects.values()) {
-      objectIndex.put(object.ref.key(), objectIndex.size());
-      out.object(object.ref);
-    }
-    out.i32(state.streams.size());
-    for (StreamEntry stream : state.streams.values()) {
-      stream(stream, objectIndex, out);
-    }
-    out.i32(state.deletions.size());
-    state.deletions.forEach(out::stream);
-    out.i32(state.remembered.size());
-    for (Remembered command : state.remembered) {
-      out.uuid(command.commandId()).i64(command.position()).i32(command.ranges().size());
-      command.ranges().forEach(applied -> out.u8(applied ? 1 : 0));
-    }
-    return out.finish();
+  /** Extents and objects of a state, wherever they are. */
+  interface Contents {
+
+    int objectCount();
+
+    /** By key. */
+    void objects(Consumer<ObjectEntry> each);
+
+    /** Of one stream, in offset order. */
+    void extents(StreamEntry stream, Consumer<Extent> each);
   }
 
-  private static void stream(
-      StreamEntry stream, Map<String, Integer> objectIndex, FieldWriter out) {
-    out.stream(stream.id).phase(stream.phase).token(stream.token).writer(stream.writer);
-    if (stream.claimant != null && stream.claimantWriter != null) {
-      out.u8(1).token(stream.claimant).writer(stream.claimantWriter);
-    } else {
-      out.u8(0);
+  /** Where what is read goes. */
+  interface Target {
+
+    /** Behind all others of its stream. */
+    void load(StreamEntry stream, Extent extent);
+
+    /** By key, after all extents. */
+    void load(ObjectEntry object);
+  }
+
+  static List<ByteBuffer> encode(CatalogState state) {
+    return encode(state, state.references);
+  }
+
+  /**
+   * @param contents of the state
+   * @throws IndexException when they are not those that the state counts
+   */
+  static List<ByteBuffer> encode(CatalogState state, Contents contents) {
+    FieldWriter out = StateCodec.front(state, new FieldWriter().u16(VERSION));
+    out.i32(contents.objectCount());
+    KeyOrdinals ordinals = new KeyOrdinals(contents.objectCount());
+    int[] references = new int[contents.objectCount()];
+    contents.objects(
+        object -> {
+          int ordinal = ordinals.add(object.ref().key());
+          if (ordinal == references.length) {
+            requireSame("objects", ordinal, ordinal + 1);
+          }
+          references[ordinal] = object.references();
+          out.object(object.ref());
+        });
+    requireSame("objects", contents.objectCount(), ordinals.size());
+    out.i32(state.streams.size());
+    for (StreamEntry stream : state.streams.values()) {
+      StateCodec.stream(stream, out).i32(stream.extentCount());
+      int[] written = new int[1];
+      contents.extents(
+          stream,
+          extent -> {
+            int ordinal = ordinals.of(extent.objectKey());
+            references[ordinal]--;
+            written[0]++;
+            extent(extent, ordinal, out);
+          });
+      requireSame("extents of stream " + stream.id, stream.extentCount(), written[0]);
     }
-    out.i64(stream.logStartOffset).i64(stream.committedEndOffset).i64(stream.metadataOffset);
-    out.i32(stream.epochs.size());
-    stream.epochs.forEach(epoch -> out.i32(epoch.leaderEpoch()).i64(epoch.startOffset()));
-    if (stream.checkpoint != null) {
-      out.u8(1).checkpoint(stream.checkpoint);
-    } else {
-      out.u8(0);
+    for (int left : references) {
+      requireSame("references to an object left", 0, left);
     }
-    out.i32(stream.extents().size());
-    for (Extent extent : stream.extents()) {
-      out.i32(Objects.requireNonNull(objectIndex.get(extent.objectKey())));
-      out.i64(extent.baseOffset()).i64(extent.endOffset()).i64(extent.maxTimestampMs());
-      out.i64(extent.position()).i64(extent.sizeBytes()).i32(extent.batchCount());
+    return StateCodec.back(state, out).finish();
+  }
+
+  private static void extent(Extent extent, int ordinal, FieldWriter out) {
+    out.i32(ordinal);
+    out.i64(extent.baseOffset()).i64(extent.endOffset()).i64(extent.maxTimestampMs());
+    out.i64(extent.position()).i64(extent.sizeBytes()).i32(extent.batchCount());
+  }
+
+  private static void requireSame(String what, int expected, int found) {
+    if (expected != found) {
+      throw new IndexException(
+          "the catalog's index is damaged: expected %d %s, found %d"
+              .formatted(expected, what, found),
+          null);
     }
   }
 
   /**
+   * Into memory.
+   *
    * @param position number of the checkpoint, for messages
    * @throws CatalogException when it is not understood
    */
   static CatalogState decode(long position, ByteBuffer bytes) {
+    CatalogState state = new CatalogState();
+    decode(position, bytes, state, state.references);
+    return state;
+  }
+
+  /**
+   * @param into gets everything but extents and objects, which go to the target
+   */
+  static void decode(long position, ByteBuffer bytes, CatalogState into, Target target) {
+    read(
+        position,
+        bytes,
+        in -> {
+          StateCodec.front(into, in, name(position));
+          ObjectTable objects = new ObjectTable(in, target == into.references);
+          for (int left = in.count(); left > 0; left--) {
+            StreamEntry stream = StateCodec.stream(in);
+            for (int extents = in.count(); extents > 0; extents--) {
+              Extent extent = extent(in, stream, objects);
+              stream.count(extent, 1);
+              stream.segments.append(extent.baseOffset(), extent.maxTimestampMs());
+              target.load(stream, extent);
+            }
+            into.streams.put(stream.id, stream);
+          }
+          StateCodec.back(into, in);
+          in.requireEnd();
+          objects.forEach(target::load);
+          return into;
+        });
+  }
+
+  /** How many extents it holds; cheap against reading them. */
+  static int extents(long position, ByteBuffer bytes) {
+    if (bytes.remaining() < EXTENT_BYTES) {
+      return 0;
+    }
+    return read(
+        position,
+        bytes,
+        in -> {
+          StateCodec.front(new CatalogState(), in, name(position));
+          for (int left = in.count(); left > 0; left--) {
+            ObjectTable.skip(in);
+          }
+          int extents = 0;
+          for (int left = in.count(); left > 0; left--) {
+            StateCodec.stream(in);
+            int count = in.count();
+            in.part(Math.multiplyExact(count, EXTENT_BYTES));
+            extents += count;
+          }
+          return extents;
+        });
+  }
+
+  private static <T> T read(long position, ByteBuffer bytes, Function<FieldReader, T> fields) {
     FieldReader in = new FieldReader(bytes);
     try {
       int version = in.u16();
       if (version != VERSION) {
         throw new CatalogException.TooNew(
-            "catalog checkpoint "
-                + position
-                + " has version "
-                + version
-                + ", this build reads version "
-                + VERSION);
+            name(position) + " has version " + version + ", this build reads version " + VERSION);
       }
-      CatalogState state = state(in);
-      in.requireEnd();
-      if (state.ruleLevel > CatalogState.MAX_RULE_LEVEL) {
-        throw new CatalogException.TooNew(
-            "catalog checkpoint "
-                + position
-                + " has rule level "
-                + state.ruleLevel
-                + ", this build knows level "
-                + CatalogState.MAX_RULE_LEVEL
-                + "; upgrade this broker");
-      }
-      return state;
-    } catch (BufferUnderflowException | IllegalArgumentException | IndexOutOfBoundsException e) {
-      throw new CatalogException.Damaged("catalog checkpoint " + position + " is damaged: " + e, e);
+      return fields.apply(in);
+    } catch (BufferUnderflowException
+        | IllegalArgumentException
+        | IndexOutOfBoundsException
+        | ArithmeticException e) {
+      throw new CatalogException.Damaged(name(position) + " is damaged: " + e, e);
     }
   }
 
-  private static CatalogState state(FieldReader in) {
-    CatalogState state = new CatalogState();
-    state.ruleLevel = in.i32();
-    state.orphanFloor = in.i64();
-    List<WalState> wals =
-        in.list(() -> new WalState(in.writer(), in.walKind(), in.walPhase(), in.i64()));
-    wals.forEach(wal -> state.wals.put(wal.writer().walId(), wal));
-    List<ObjectRef> objects = in.list(in::object);
-    objects.forEach(object -> state.objects.put(object.key(), new ObjectEntry(object)));
-    in.list(() -> stream(in, objects, state));
-    state.deletions.addAll(in.list(in::stream));
-    in.list(() -> new Remembered(in.uuid(), in.i64(), List.copyOf(in.list(() -> in.u8() == 1))))
-        .forEach(state::remember);
-    return state;
+  private static String name(long position) {
+    return "catalog checkpoint " + position;
   }
 
-  private static StreamEntry stream(FieldReader in, List<ObjectRef> objects, CatalogState state) {
-    StreamId id = in.stream();
-    Phase phase = in.phase();
-    StreamToken token = in.token();
-    StreamEntry stream = new StreamEntry(id, phase, token, in.writer());
-    if (in.u8() == 1) {
-      stream.claimant = in.token();
-      stream.claimantWriter = in.writer();
-    }
-    stream.logStartOffset = in.i64();
-    stream.committedEndOffset = in.i64();
-    stream.metadataOffset = in.i64();
-    stream.epochs = List.copyOf(in.list(() -> new EpochStart(in.i32(), in.i64())));
-    if (in.u8() == 1) {
-      stream.checkpoint = in.checkpoint();
-    }
-    List<Extent> extents = in.list(() -> extent(in, id, objects));
-    for (Extent extent : extents) {
-      stream.addExtent(extent);
-      Objects.requireNonNull(state.objects.get(extent.objectKey())).references++;
-    }
-    state.streams.put(id, stream);
-    return stream;
-  }
-
-  private static Extent extent(FieldReader in, StreamId stream, List<ObjectRef> objects) {
-    ObjectRef object = objects.get(in.i32());
+  private static Extent extent(FieldReader in, StreamEntry stream, ObjectTable objects) {
+    ObjectRef object = objects.referTo(in.i32());
     return new Extent(
-        stream, object.key(), in.i64(), in.i64(), in.i64(), in.i64(), in.i64(), in.i32());
+        stream.id, object.key(), in.i64(), in.i64(), in.i64(), in.i64(), in.i64(), in.i32());
   }
 }

@@ -28,6 +28,18 @@ final class FieldReader {
     this.bytes = bytes.duplicate();
   }
 
+  /** Where the next field begins. */
+  int position() {
+    return bytes.position();
+  }
+
+  /** Another reader of the same bytes that begins there. */
+  FieldReader at(int position) {
+    FieldReader other = new FieldReader(bytes);
+    other.bytes.position(position);
+    return other;
+  }
+
   int u8() {
     return Byte.toUnsignedInt(bytes.get());
   }
@@ -68,12 +80,18 @@ final class FieldReader {
     return part;
   }
 
-  /** A count, then so many items of at least one byte each. */
-  <T> List<T> list(Supplier<T> item) {
+  /** A count of items of at least one byte each, which follow. */
+  int count() {
     int count = i32();
     if (count < 0 || count > bytes.remaining()) {
       throw new BufferUnderflowException();
     }
+    return count;
+  }
+
+  /** A count, then so many items of at least one byte each. */
+  <T> List<T> list(Supplier<T> item) {
+    int count = count();
     List<T> items = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
       items.add(item.get());

@@ -131,6 +131,13 @@ final class FieldWriter {
     return full;
   }
 
+  /** The same in one array. */
+  byte[] finishArray() {
+    ByteBuffer whole = ByteBuffer.allocate(sizeBytes());
+    finish().forEach(whole::put);
+    return whole.array();
+  }
+
   private ByteBuffer room(int bytes) {
     if (chunk.remaining() < bytes) {
       fullBytes += chunk.position();

@@ -1,13 +1,11 @@
 package io.spillway.catalog;
 
-import io.spillway.catalog.CatalogCommand.Claim;
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
 import io.spillway.catalog.CatalogCommand.SetRuleLevel;
-import io.spillway.catalog.CatalogState.ObjectEntry;
-import io.spillway.catalog.StreamCatalog.Verdict.AlreadyApplied;
-import io.spillway.catalog.StreamCatalog.Verdict.Applied;
-import io.spillway.catalog.StreamCatalog.Verdict.MustDrain;
+import io.spillway.catalog.GuardedState.Outcome;
+import io.spillway.catalog.IndexFormat.Head;
+import io.spillway.catalog.IndexKeeper.Found;
 import io.spillway.object.Retry;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
@@ -27,17 +25,16 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
-import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The catalog as a replay of a shared log, held in memory.
+ * The catalog as a replay of a shared log, held in memory; what grows with the data goes into an
+ * index on the disk, off the way of a commit, once it is large ({@link Indexing}).
  *
  * <p>One step at a time on the scheduler: a create with everything that waits (P4), or a refresh,
  * or a reload when a checkpoint has overtaken this replica. Whoever wins the next number, its
@@ -48,7 +45,12 @@ import org.slf4j.LoggerFactory;
  * <p>A reload may find commands in the checkpoint whose record this replica never saw applied: they
  * are submitted again and recognised by their ids (P8).
  *
- * <p>The replica whose record makes a checkpoint due writes it.
+ * <p>The replica whose record makes a checkpoint due writes it: from memory at once, or, when there
+ * is an index, from a snapshot of it while the replay goes on.
+ *
+ * <p>The index is disposable. It is left, and built again from checkpoint and log, whenever it is
+ * damaged, of another version or cluster, or not a state that the log has gone through; the second
+ * time in one life the catalog stays in memory.
  */
 public final class LogStreamCatalog implements StreamCatalog {
 
@@ -61,39 +63,49 @@ public final class LogStreamCatalog implements StreamCatalog {
   private final Scheduler scheduler;
   private final RandomSource random;
   private final Config config;
+  private final @Nullable IndexKeeper keeper;
+  private final CatalogUpkeep upkeep;
   private final List<Consumer<ObjectRef>> unreferencedListeners = new CopyOnWriteArrayList<>();
   private final CompletableFuture<Void> opened = new CompletableFuture<>();
 
-  private final ReadWriteLock lock = new ReentrantReadWriteLock();
-
-  /** Written by the scheduler's tasks under the write lock. */
-  private CatalogState state = new CatalogState();
-
-  private volatile long position = -1;
+  private final GuardedState guarded = new GuardedState(this::reportBadIndex);
 
   // Touched by the scheduler's tasks only.
-  private final Deque<Pending> waiting = new ArrayDeque<>();
-  private List<Pending> creating = List.of();
+  private final Deque<PendingCommand> waiting = new ArrayDeque<>();
+  private List<PendingCommand> creating = List.of();
   private List<CompletableFuture<Long>> refreshes = new ArrayList<>();
   private List<CompletableFuture<Long>> refreshing = List.of();
   private boolean started;
   private boolean busy = true;
   private boolean refreshedLast;
-  private boolean checkpointing;
-  private long recordsSinceCheckpoint;
-  private long bytesSinceCheckpoint;
-  private long checkpointBytes;
+  private int badIndexes;
+  private long passedIndex = -1;
+  private boolean rebuildDue;
+  private boolean rebuilding;
   private @Nullable Throwable failure;
+
+  /** All in memory; else as below. */
+  public LogStreamCatalog(SharedLog log, Scheduler scheduler, RandomSource random, Config config) {
+    this(log, scheduler, random, config, Optional.empty());
+  }
 
   /**
    * @param log belongs to the catalog from here on
    * @param scheduler serial; the catalog's thread: verdicts are completed on it, and must not block
+   * @param indexing belongs to the catalog from here on; its worker must outlive the scheduler
    */
-  public LogStreamCatalog(SharedLog log, Scheduler scheduler, RandomSource random, Config config) {
+  public LogStreamCatalog(
+      SharedLog log,
+      Scheduler scheduler,
+      RandomSource random,
+      Config config,
+      Optional<Indexing> indexing) {
     this.log = log;
     this.scheduler = scheduler;
     this.random = random;
     this.config = config;
+    this.keeper = indexing.map(IndexKeeper::new).orElse(null);
+    this.upkeep = new CatalogUpkeep(log, config, guarded, new UpkeepHost());
   }
 
   /**
@@ -117,7 +129,7 @@ public final class LogStreamCatalog implements StreamCatalog {
         () -> {
           if (!started) {
             started = true;
-            reload();
+            start();
           }
         });
     return opened;
@@ -125,7 +137,7 @@ public final class LogStreamCatalog implements StreamCatalog {
 
   @Override
   public CompletableFuture<Verdict> submit(CatalogCommand command) {
-    Pending pending = new Pending(command, CommandCodec.encode(command));
+    PendingCommand pending = new PendingCommand(command);
     onCatalogThread(
         pending.verdict,
         () -> {
@@ -149,17 +161,17 @@ public final class LogStreamCatalog implements StreamCatalog {
 
   @Override
   public long position() {
-    return position;
+    return guarded.position();
   }
 
   @Override
   public Optional<StreamState> stream(StreamId id) {
-    return query(s -> Optional.ofNullable(s.streams.get(id)).map(StreamEntry::snapshot));
+    return guarded.query(s -> Optional.ofNullable(s.streams.get(id)).map(StreamEntry::snapshot));
   }
 
   @Override
   public List<StreamId> streams() {
-    return query(
+    return guarded.query(
         s ->
             s.streams.values().stream()
                 .filter(stream -> stream.phase != Phase.DELETED)
@@ -169,54 +181,58 @@ public final class LogStreamCatalog implements StreamCatalog {
 
   @Override
   public List<Extent> extents(StreamId id, long fromOffset, int limit) {
-    return query(
+    return guarded.lookup(
         s -> {
           StreamEntry stream = s.streams.get(id);
-          if (stream == null) {
-            return List.of();
-          }
-          int from = stream.firstEndingAfter(fromOffset);
-          int to = Math.min(stream.extents().size(), from + limit);
-          return List.copyOf(stream.extents().subList(from, to));
+          return stream == null ? List::of : s.references.look(stream, fromOffset, limit);
         });
   }
 
   @Override
   public Optional<Extent> firstExtentAtOrAfter(StreamId id, long timestampMs) {
-    return query(
-        s -> {
-          StreamEntry stream = s.streams.get(id);
-          return stream == null
-              ? Optional.empty()
-              : stream.extents().stream()
-                  .filter(extent -> extent.maxTimestampMs() >= timestampMs)
-                  .findFirst();
-        });
+    return TimeSearch.firstExtent(
+        (offset, limit) -> extents(id, offset, limit),
+        offset ->
+            guarded.query(
+                s -> {
+                  StreamEntry stream = s.streams.get(id);
+                  return stream == null
+                      ? Optional.empty()
+                      : stream.segments.firstFrom(offset, timestampMs);
+                }),
+        timestampMs);
   }
 
   @Override
   public Optional<ObjectRef> object(String key) {
-    return query(s -> Optional.ofNullable(s.objects.get(key)).map(entry -> entry.ref));
+    return guarded
+        .<Optional<ObjectEntry>>lookup(
+            s -> {
+              Supplier<@Nullable ObjectEntry> look = s.references.lookAtObject(key);
+              return () -> Optional.ofNullable(look.get());
+            })
+        .map(ObjectEntry::ref);
   }
 
   @Override
   public List<ObjectRef> objects() {
-    return query(s -> s.objects.values().stream().map((ObjectEntry entry) -> entry.ref).toList());
+    return guarded.query(
+        s -> s.references.objects().values().stream().map(ObjectEntry::ref).toList());
   }
 
   @Override
   public List<WalState> wals() {
-    return query(s -> List.copyOf(s.wals.values()));
+    return guarded.query(s -> List.copyOf(s.wals.values()));
   }
 
   @Override
   public int ruleLevel() {
-    return query(s -> s.ruleLevel);
+    return guarded.query(s -> s.ruleLevel);
   }
 
   @Override
   public long orphanFloor() {
-    return query(s -> s.orphanFloor);
+    return guarded.query(s -> s.orphanFloor);
   }
 
   @Override
@@ -241,13 +257,22 @@ public final class LogStreamCatalog implements StreamCatalog {
 
   /** The state as a checkpoint would hold it: equal replicas give equal bytes. */
   List<ByteBuffer> encodedState() {
-    return query(CheckpointCodec::encode);
+    return guarded.query(CheckpointCodec::encode);
+  }
+
+  /** How many extents the heap holds. */
+  int extentsInMemory() {
+    return guarded.query(s -> s.references.extentsInMemory());
   }
 
   // Steps. All below runs on the catalog's thread.
 
   private void next() {
     if (busy) {
+      return;
+    }
+    if (rebuildDue) {
+      reload();
       return;
     }
     boolean refreshNow = !refreshes.isEmpty() && !(refreshedLast && !waiting.isEmpty());
@@ -266,11 +291,11 @@ public final class LogStreamCatalog implements StreamCatalog {
   private void onRefreshed() {
     List<CompletableFuture<Long>> asked = refreshing;
     refreshing = List.of();
-    asked.forEach(refreshed -> refreshed.complete(position));
+    asked.forEach(refreshed -> refreshed.complete(position()));
   }
 
   private void create() {
-    List<Pending> group = new ArrayList<>();
+    List<PendingCommand> group = new ArrayList<>();
     int bytes = 0;
     while (group.size() < MAX_COMMANDS_PER_RECORD && !waiting.isEmpty()) {
       int size = waiting.getFirst().encoded.remaining();
@@ -284,30 +309,34 @@ public final class LogStreamCatalog implements StreamCatalog {
     creating = group;
     List<ByteBuffer> record =
         CommandCodec.record(group.stream().map(pending -> pending.encoded).toList());
-    then(log.create(position + 1, record), this::onCreated);
+    then(log.create(position() + 1, record), this::onCreated);
   }
 
   private void onCreated(@Nullable Created created, @Nullable Throwable cause) {
     if (created == null) {
-      boolean overtaken = cause instanceof SharedLogException.Overtaken;
-      creating.forEach(pending -> pending.maybeApplied |= overtaken);
+      if (cause instanceof SharedLogException.Overtaken) {
+        creating.forEach(PendingCommand::onLostSight);
+      }
       putBack();
       onFailure(cause);
       return;
     }
     List<Verdict> verdicts = apply(created.record());
     if (created.won()) {
-      List<Pending> group = creating;
+      List<PendingCommand> group = creating;
       creating = List.of();
       for (int i = 0; i < group.size(); i++) {
-        group.get(i).complete(verdicts.get(i));
+        group.get(i).complete(verdicts.get(i), guarded.state());
       }
-      maybeCheckpoint();
+      upkeep.maybeCheckpoint();
     } else {
       putBack();
     }
-    busy = false;
-    next();
+    upkeep.onceWritten(
+        () -> {
+          busy = false;
+          next();
+        });
   }
 
   /** In front of what came later. */
@@ -321,26 +350,95 @@ public final class LogStreamCatalog implements StreamCatalog {
   /** Applies records until there are no more, then goes on. */
   private void readOn(Runnable done) {
     then(
-        log.readFrom(position + 1, RECORDS_PER_READ),
+        log.readFrom(position() + 1, RECORDS_PER_READ),
         (records, cause) -> {
           if (records == null) {
             onFailure(cause);
             return;
           }
           records.forEach(this::apply);
-          if (records.size() == RECORDS_PER_READ) {
-            readOn(done);
-            return;
-          }
-          done.run();
-          busy = false;
-          next();
+          upkeep.onceWritten(
+              () -> {
+                if (records.size() == RECORDS_PER_READ) {
+                  readOn(done);
+                  return;
+                }
+                done.run();
+                busy = false;
+                next();
+              });
         });
   }
 
-  /** From the newest checkpoint: at the start, and when one has overtaken this replica. */
+  /** From the index that an earlier life left, if there is one that can be used. */
+  private void start() {
+    IndexKeeper kept = keeper;
+    if (kept == null) {
+      reload();
+      return;
+    }
+    then(
+        kept.newest(),
+        (found, cause) -> {
+          if (cause != null) {
+            discardIndex(String.valueOf(cause.getMessage()));
+            reload();
+          } else if (found == null) {
+            reload();
+          } else if (found.head().extents() <= kept.settings().minExtents() / 2) {
+            LOG.info("the catalog has {} extents and goes into memory", found.head().extents());
+            reload();
+          } else {
+            resume(kept, found);
+          }
+        });
+  }
+
+  /** Goes on behind the index's position, unless a checkpoint is newer. */
+  private void resume(IndexKeeper kept, Found found) {
+    Head head = found.head();
+    then(
+        log.resume(head.position()),
+        (record, cause) -> {
+          if (record == null) {
+            onFailure(cause);
+          } else if (record.isEmpty()) {
+            passedIndex = head.position();
+            reload();
+          } else if (!head.cluster().equals(clusterId())
+              || head.check() != RecordCheck.of(record.get())) {
+            discardIndex(
+                "it is of cluster %s after another record %d than that of cluster %s"
+                    .formatted(
+                        ClusterIds.text(head.cluster()),
+                        head.position(),
+                        ClusterIds.text(clusterId())));
+            reload();
+          } else {
+            then(kept.stateOf(found), (state, failed) -> onResumed(head, state, failed));
+          }
+        });
+  }
+
+  private void onResumed(Head head, @Nullable CatalogState state, @Nullable Throwable cause) {
+    if (state == null) {
+      discardIndex(String.valueOf(cause));
+      reload();
+      return;
+    }
+    LOG.info("the catalog's index is at record {}", head.position());
+    upkeep.startAt(head.growth(), head.check());
+    adopt(state, head.position(), List.of());
+    readOn(this::onLoaded);
+  }
+
+  /**
+   * From the newest checkpoint: at the start, when one has overtaken this replica, and when its
+   * index is lost.
+   */
   private void reload() {
     busy = true;
+    rebuildDue = false;
     then(
         log.open(),
         (start, cause) -> {
@@ -349,33 +447,114 @@ public final class LogStreamCatalog implements StreamCatalog {
             return;
           }
           load(start);
-          readOn(this::onLoaded);
         });
   }
 
   private void load(Start start) {
     long loaded = start.nextNumber() - 1;
-    CatalogState fresh =
-        start
-            .checkpoint()
-            .map(bytes -> CheckpointCodec.decode(loaded, bytes))
-            .orElseGet(CatalogState::new);
-    if (loaded < position) {
+    if (loaded < position() && !rebuilding) {
       throw new CatalogException.Damaged(
-          "the newest checkpoint is %d, but record %d was seen applied".formatted(loaded, position),
+          "the newest checkpoint is %d, but record %d was seen applied"
+              .formatted(loaded, position()),
           null);
     }
-    List<ObjectRef> gone = state.objectsMissingFrom(fresh);
-    lock.writeLock().lock();
-    try {
-      state = fresh;
-      position = loaded;
-    } finally {
-      lock.writeLock().unlock();
+    if (passedIndex >= 0 && passedIndex >= loaded) {
+      discardIndex("it is at record %d, which the log does not have".formatted(passedIndex));
     }
-    recordsSinceCheckpoint = 0;
-    bytesSinceCheckpoint = 0;
-    checkpointBytes = start.checkpoint().map(ByteBuffer::remaining).orElse(0);
+    passedIndex = -1;
+    ByteBuffer bytes = start.checkpoint().orElse(null);
+    IndexKeeper kept = usableKeeper();
+    upkeep.startAt(LogGrowth.since(bytes == null ? 0 : bytes.remaining()), 0);
+    if (bytes == null) {
+      onLoaded(new CatalogState(), loaded);
+    } else if (kept == null
+        || CheckpointCodec.extents(loaded, bytes) <= kept.settings().minExtents()) {
+      onLoaded(CheckpointCodec.decode(loaded, bytes), loaded);
+    } else {
+      loadIntoIndex(kept, loaded, bytes);
+    }
+  }
+
+  private void loadIntoIndex(IndexKeeper kept, long loaded, ByteBuffer bytes) {
+    then(
+        log.resume(loaded),
+        (record, cause) -> {
+          if (record == null) {
+            onFailure(cause);
+            return;
+          }
+          long check = record.map(RecordCheck::of).orElse(0L);
+          then(
+              kept.load(loaded, bytes, clusterId(), check),
+              (state, failed) -> {
+                if (failed instanceof CatalogException e) {
+                  throw e;
+                }
+                upkeep.startAt(LogGrowth.since(bytes.remaining()), check);
+                if (state == null) {
+                  giveIndexUp(String.valueOf(failed));
+                  onLoaded(CheckpointCodec.decode(loaded, bytes), loaded);
+                } else {
+                  onLoaded(state, loaded);
+                }
+              });
+        });
+  }
+
+  private void onLoaded(CatalogState fresh, long loaded) {
+    fresh.startAt(loaded);
+    catchUp(fresh, loaded);
+  }
+
+  /** What was seen applied is never seen undone: the state counts from the same record on. */
+  private void catchUp(CatalogState fresh, long at) {
+    if (at >= position()) {
+      exchange(fresh, at);
+      return;
+    }
+    then(
+        log.readFrom(at + 1, (int) Math.min(RECORDS_PER_READ, position() - at)),
+        (records, cause) -> {
+          if (records == null) {
+            onFailure(cause);
+            return;
+          }
+          if (records.isEmpty()) {
+            throw new CatalogException.Damaged(
+                "record %d was seen applied and is not there any more".formatted(at + 1), null);
+          }
+          long number = at;
+          for (ByteBuffer record : records) {
+            number++;
+            GuardedState.repeat(fresh, number, record);
+            upkeep.onRecord(record);
+          }
+          catchUp(fresh, number);
+        });
+  }
+
+  private void exchange(CatalogState fresh, long at) {
+    CatalogState old = guarded.state();
+    if (keeper == null || !old.references.layered()) {
+      adopt(fresh, at, GuardedState.objectsLost(old, fresh));
+      readOn(this::onLoaded);
+      return;
+    }
+    then(
+        keeper.run(() -> GuardedState.objectsLost(old, fresh)),
+        (lost, cause) -> {
+          adopt(fresh, at, lost == null ? List.of() : lost);
+          readOn(this::onLoaded);
+        });
+  }
+
+  private void adopt(CatalogState fresh, long at, List<ObjectRef> gone) {
+    guarded.replace(fresh, at);
+    rebuilding = false;
+    upkeep.resume();
+    if (keeper != null) {
+      keeper.keepOnly(fresh.references.index());
+    }
     announce(gone);
   }
 
@@ -384,9 +563,9 @@ public final class LogStreamCatalog implements StreamCatalog {
     if (opened.isDone()) {
       return;
     }
-    if (position >= 0) {
+    if (position() >= 0) {
       LOG.info(
-          "catalog of cluster {} is open at record {}", ClusterIds.text(clusterId()), position);
+          "catalog of cluster {} is open at record {}", ClusterIds.text(clusterId()), position());
       opened.complete(null);
       return;
     }
@@ -399,7 +578,7 @@ public final class LogStreamCatalog implements StreamCatalog {
       return;
     }
     SetRuleLevel first = new SetRuleLevel(newId(), CatalogState.FIRST_RULE_LEVEL);
-    Pending pending = new Pending(first, CommandCodec.encode(first));
+    PendingCommand pending = new PendingCommand(first);
     waiting.addFirst(pending);
     pending.verdict.whenComplete(
         (verdict, cause) -> {
@@ -411,24 +590,11 @@ public final class LogStreamCatalog implements StreamCatalog {
   }
 
   private List<Verdict> apply(ByteBuffer record) {
-    long number = position + 1;
-    List<CatalogCommand> commands = CommandCodec.decode(number, record);
-    List<Verdict> verdicts = new ArrayList<>(commands.size());
-    List<ObjectRef> gone;
-    lock.writeLock().lock();
-    try {
-      for (CatalogCommand command : commands) {
-        verdicts.add(state.apply(number, command));
-      }
-      gone = state.takeUnreferenced();
-      position = number;
-    } finally {
-      lock.writeLock().unlock();
-    }
-    recordsSinceCheckpoint++;
-    bytesSinceCheckpoint += record.remaining();
-    announce(gone);
-    return verdicts;
+    Outcome outcome = guarded.apply(record);
+    upkeep.onRecord(record);
+    announce(outcome.unreferenced());
+    upkeep.maybeWrite();
+    return outcome.verdicts();
   }
 
   private void announce(List<ObjectRef> gone) {
@@ -437,27 +603,64 @@ public final class LogStreamCatalog implements StreamCatalog {
     }
   }
 
-  private void maybeCheckpoint() {
-    boolean due =
-        recordsSinceCheckpoint >= config.maxRecords()
-            || (recordsSinceCheckpoint >= config.minRecords()
-                && bytesSinceCheckpoint >= checkpointBytes / 2);
-    if (checkpointing || !due) {
+  // The index.
+
+  private @Nullable IndexKeeper usableKeeper() {
+    return badIndexes > 1 ? null : keeper;
+  }
+
+  /** Asked by another thread, the index did not answer. */
+  private void reportBadIndex(CatalogState of, IndexException e) {
+    try {
+      scheduler.execute(() -> onBadIndex(of, e));
+    } catch (RejectedExecutionException closed) {
+      // Nobody asks any more.
+    }
+  }
+
+  /** Another state has to take the place of this one, if it has not already. */
+  private void onBadIndex(CatalogState of, IndexException e) {
+    if (failure == null && of == guarded.state() && !rebuilding) {
+      discardIndex(String.valueOf(e.getMessage()));
+      rebuilding = true;
+      rebuildDue = true;
+      boolean waits = upkeep.isAwaited();
+      upkeep.suspend();
+      if (waits) {
+        reload();
+      } else {
+        next();
+      }
+    }
+  }
+
+  /** In the middle of a record: nothing goes on with the present state. */
+  private void onTorn(IndexException e) {
+    creating.forEach(PendingCommand::onLostSight);
+    putBack();
+    if (guarded.state().references.index() == null && !rebuilding) {
+      fail(e); // not the index's fault
       return;
     }
-    checkpointing = true;
-    List<ByteBuffer> encoded = CheckpointCodec.encode(state);
-    recordsSinceCheckpoint = 0;
-    bytesSinceCheckpoint = 0;
-    checkpointBytes = encoded.stream().mapToLong(ByteBuffer::remaining).sum();
-    then(
-        log.checkpoint(position, encoded),
-        (done, cause) -> {
-          checkpointing = false;
-          if (cause != null && !(cause instanceof SharedLogException.Closed)) {
-            LOG.warn("a checkpoint of the catalog failed: {}", cause.toString());
-          }
-        });
+    discardIndex(String.valueOf(e.getMessage()));
+    rebuilding = true;
+    upkeep.suspend();
+    reload();
+  }
+
+  /** The index is of no use; after a second time in one life none is made any more. */
+  private void discardIndex(String why) {
+    badIndexes++;
+    if (badIndexes > 1) {
+      giveIndexUp(why);
+    } else {
+      LOG.warn("the catalog's index is thrown away and built again: {}", why);
+    }
+  }
+
+  private void giveIndexUp(String why) {
+    badIndexes = 2;
+    LOG.warn("the catalog stays in memory until the next start, without its index: {}", why);
   }
 
   // Failures.
@@ -485,18 +688,12 @@ public final class LogStreamCatalog implements StreamCatalog {
     refreshes.addAll(refreshing);
     refreshes.forEach(refresh -> refresh.completeExceptionally(cause));
     refreshes.clear();
+    if (keeper != null) {
+      keeper.close();
+    }
   }
 
   // Plumbing.
-
-  private <T> T query(Function<CatalogState, T> question) {
-    lock.readLock().lock();
-    try {
-      return question.apply(state);
-    } finally {
-      lock.readLock().unlock();
-    }
-  }
 
   private void onCatalogThread(CompletableFuture<?> answer, Runnable task) {
     try {
@@ -513,9 +710,17 @@ public final class LogStreamCatalog implements StreamCatalog {
     }
   }
 
-  /** Goes on, on the catalog's thread; what the step itself throws is the catalog's end. */
+  /** The next step of the replay. */
   private <T> void then(
       CompletableFuture<T> request, BiConsumer<@Nullable T, @Nullable Throwable> step) {
+    onCatalogThread(request, step, this::onTorn);
+  }
+
+  /** Goes on, on the catalog's thread; what the step itself throws is the catalog's end. */
+  private <T> void onCatalogThread(
+      CompletableFuture<T> request,
+      BiConsumer<@Nullable T, @Nullable Throwable> step,
+      Consumer<IndexException> onBad) {
     request.whenComplete(
         (result, cause) ->
             scheduler.execute(
@@ -525,8 +730,10 @@ public final class LogStreamCatalog implements StreamCatalog {
                   }
                   try {
                     step.accept(result, cause == null ? null : Retry.unwrap(cause));
+                  } catch (IndexException e) {
+                    onBad.accept(e);
                   } catch (RuntimeException e) {
-                    LOG.error("the catalog stopped at record {}", position, e);
+                    LOG.error("the catalog stopped at record {}", position(), e);
                     fail(e);
                   }
                 }));
@@ -536,35 +743,29 @@ public final class LogStreamCatalog implements StreamCatalog {
     return new UUID(random.nextLong(), random.nextLong());
   }
 
-  /** A command on its way into the log. */
-  private final class Pending {
-    private final CatalogCommand command;
-    private final ByteBuffer encoded;
-    private final CompletableFuture<Verdict> verdict = new CompletableFuture<>();
-    private boolean maybeApplied;
+  /** Something beside the replay. */
+  private final class UpkeepHost implements CatalogUpkeep.Host {
 
-    Pending(CatalogCommand command, ByteBuffer encoded) {
-      this.command = command;
-      this.encoded = encoded;
+    @Override
+    public @Nullable IndexKeeper usableKeeper() {
+      return LogStreamCatalog.this.usableKeeper();
     }
 
-    /** A repeat of this replica's own making is no repeat to whoever submitted the command. */
-    void complete(Verdict decided) {
-      if (maybeApplied && decided instanceof AlreadyApplied before) {
-        verdict.complete(first(before));
-      } else {
-        verdict.complete(decided);
-      }
+    @Override
+    public <T> void aside(
+        CompletableFuture<T> request, BiConsumer<@Nullable T, @Nullable Throwable> step) {
+      CatalogState now = guarded.state();
+      onCatalogThread(request, step, e -> onBadIndex(now, e));
     }
 
-    private Verdict first(AlreadyApplied before) {
-      if (command instanceof Claim claim) {
-        StreamEntry stream = state.streams.get(claim.stream());
-        if (stream != null && claim.token().equals(stream.claimant)) {
-          return new MustDrain(before.position(), stream.writer);
-        }
-      }
-      return new Applied(before.position(), before.appliedRanges());
+    @Override
+    public void onBadIndex(CatalogState of, IndexException e) {
+      LogStreamCatalog.this.onBadIndex(of, e);
+    }
+
+    @Override
+    public void fail(Throwable cause) {
+      LogStreamCatalog.this.fail(cause);
     }
   }
 }

@@ -13,7 +13,10 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** One stream as the replay changes it. Touched by one thread at a time: the catalog's lock. */
+/**
+ * One stream as the replay changes it, without its extents, of which it has the sum. Touched by one
+ * thread at a time: the catalog's lock.
+ */
 final class StreamEntry {
 
   final StreamId id;
@@ -36,9 +39,10 @@ final class StreamEntry {
 
   @Nullable Checkpoint checkpoint;
 
-  /** In offset order, without gaps; all end above the log start. */
-  private final ArrayList<Extent> extents = new ArrayList<>();
+  /** Of the extents in {@link References}, which alone changes them. */
+  TimeSegments segments = new TimeSegments();
 
+  private int extentCount;
   private long sizeBytes;
 
   StreamEntry(StreamId id, Phase phase, StreamToken token, WriterIncarnation writer) {
@@ -78,15 +82,10 @@ final class StreamEntry {
     epochs = List.copyOf(kept);
   }
 
-  /** Moves the log start; returns the extents that are now wholly below it. */
-  List<Extent> trimTo(long newLogStartOffset) {
+  /** Moves the log start; its extents below have been dropped. */
+  void startAt(long newLogStartOffset) {
     logStartOffset = newLogStartOffset;
-    int dropped = firstEndingAfter(newLogStartOffset);
-    List<Extent> gone = List.copyOf(extents.subList(0, dropped));
-    extents.subList(0, dropped).clear();
-    gone.forEach(extent -> sizeBytes -= extent.sizeBytes());
     trimEpochs();
-    return gone;
   }
 
   private void trimEpochs() {
@@ -105,50 +104,24 @@ final class StreamEntry {
     epochs = List.copyOf(kept);
   }
 
-  void addExtent(Extent extent) {
-    extents.add(extent);
-    sizeBytes += extent.sizeBytes();
+  /** One extent more, or one less. */
+  void count(Extent extent, int sign) {
+    extentCount += sign;
+    sizeBytes += sign * extent.sizeBytes();
   }
 
-  /** All extents go; returns them. */
-  List<Extent> clearExtents() {
-    List<Extent> gone = List.copyOf(extents);
-    extents.clear();
-    sizeBytes = 0;
-    return gone;
+  int extentCount() {
+    return extentCount;
   }
 
-  /** Puts extents in the place of {@code count} others. */
-  void replaceExtents(int from, int count, List<Extent> by) {
-    List<Extent> range = extents.subList(from, from + count);
-    range.forEach(extent -> sizeBytes -= extent.sizeBytes());
-    range.clear();
-    extents.addAll(from, by);
-    by.forEach(extent -> sizeBytes += extent.sizeBytes());
+  long sizeBytes() {
+    return sizeBytes;
   }
 
-  /** A live view. */
-  List<Extent> extents() {
-    return extents;
-  }
-
-  /** Index of the first extent that holds the offset or lies beyond it. */
-  int firstEndingAfter(long offset) {
-    int low = 0;
-    int high = extents.size();
-    while (low < high) {
-      int middle = (low + high) >>> 1;
-      if (extents.get(middle).endOffset() > offset) {
-        high = middle;
-      } else {
-        low = middle + 1;
-      }
-    }
-    return low;
-  }
-
-  boolean holds(Extent extent) {
-    int index = firstEndingAfter(extent.baseOffset());
-    return index < extents.size() && extents.get(index).equals(extent);
+  /** As it was written down. */
+  void restoreSums(int extents, long bytes, TimeSegments runs) {
+    extentCount = extents;
+    sizeBytes = bytes;
+    segments = runs;
   }
 }

@@ -21,12 +21,16 @@ import java.util.zip.CRC32C;
  *   56  u32   CRC32C of bytes 0 to 55 and of the body
  *   60        body
  * </pre>
+ *
+ * <p>Magic, version, length and checksum keep their places in every version, and so does what the
+ * checksum covers: only an object whose checksum holds is believed to be of a newer version.
  */
 record LogObject(Kind kind, long number, UUID clusterId, UUID objectId, ByteBuffer body) {
 
   static final int HEADER_BYTES = 60;
   static final int VERSION = 1;
   private static final int MAGIC = 0x53504C47;
+  private static final int VERSION_POSITION = 4;
   private static final int CRC_POSITION = 56;
 
   enum Kind {
@@ -67,7 +71,7 @@ record LogObject(Kind kind, long number, UUID clusterId, UUID objectId, ByteBuff
   /**
    * Bytes that the object has in all, from its first {@value #HEADER_BYTES} bytes.
    *
-   * @throws SharedLogException when this is not a header of a version that is known
+   * @throws SharedLogException when this is no header
    */
   static long totalBytes(String key, ByteBuffer start) {
     if (start.remaining() < HEADER_BYTES) {
@@ -76,11 +80,6 @@ record LogObject(Kind kind, long number, UUID clusterId, UUID objectId, ByteBuff
     int at = start.position();
     if (start.getInt(at) != MAGIC) {
       throw corrupt(key, "it does not begin with the mark of a log object");
-    }
-    int version = Short.toUnsignedInt(start.getShort(at + 4));
-    if (version != VERSION) {
-      throw new SharedLogException.Foreign(
-          key + " has format version " + version + ", this build reads version " + VERSION);
     }
     long length = start.getLong(at + 48);
     if (length < 0 || length > Integer.MAX_VALUE - HEADER_BYTES) {
@@ -108,6 +107,11 @@ record LogObject(Kind kind, long number, UUID clusterId, UUID objectId, ByteBuff
     crc.update(body.duplicate());
     if ((int) crc.getValue() != header.getInt(CRC_POSITION)) {
       throw corrupt(key, "its checksum does not match its bytes");
+    }
+    int version = Short.toUnsignedInt(header.getShort(VERSION_POSITION));
+    if (version != VERSION) {
+      throw new SharedLogException.Foreign(
+          key + " has format version " + version + ", this build reads version " + VERSION);
     }
     if (header.getShort(6) != kind.code) {
       throw corrupt(key, "expected kind " + kind.code + ", found " + header.getShort(6));

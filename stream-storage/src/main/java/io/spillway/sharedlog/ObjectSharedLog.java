@@ -93,6 +93,30 @@ public final class ObjectSharedLog implements SharedLog {
   }
 
   @Override
+  public CompletableFuture<Optional<ByteBuffer>> resume(long number) {
+    return tracked(
+        () ->
+            readRecord(number)
+                .thenCompose(found -> notOvertaken(number + 1, found))
+                .handle(
+                    (found, failure) -> {
+                      Throwable cause = failure == null ? null : Retry.unwrap(failure);
+                      if (cause == null
+                          || cause instanceof SharedLogException.Overtaken
+                          || cause instanceof SharedLogException.Corrupt) {
+                        return cause == null ? found : Optional.<LogObject>empty();
+                      }
+                      throw new CompletionException(cause);
+                    })
+                .thenApply(
+                    found -> {
+                      found.ifPresent(this::requireThisCluster);
+                      opened = true;
+                      return found.map(LogObject::body);
+                    }));
+  }
+
+  @Override
   public CompletableFuture<Created> create(long number, List<ByteBuffer> body) {
     if (!creating.compareAndSet(false, true)) {
       throw new IllegalStateException(keys.name() + ": another create is under way (P4)");

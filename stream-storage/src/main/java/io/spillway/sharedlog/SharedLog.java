@@ -25,6 +25,13 @@ public interface SharedLog extends AutoCloseable {
   CompletableFuture<Start> open();
 
   /**
+   * Instead of {@link #open}, for a caller that has the state after record {@code number} already:
+   * that record, when replay may go on behind it. Empty when there is a checkpoint of a later
+   * record, or no such record that can be read: then {@link #open} tells where to begin.
+   */
+  CompletableFuture<Optional<ByteBuffer>> resume(long number);
+
+  /**
    * Tries to make {@code body} record {@code number}, the number after the newest known one. Fails
    * with {@link SharedLogException.Overtaken} when a checkpoint has passed the number: the record
    * may be part of it.

@@ -47,7 +47,7 @@ class CatalogFormatTest {
     ByteBuffer golden = golden("catalog-v1-checkpoint.hex", join(CheckpointCodec.encode(state)));
     CatalogState read = CheckpointCodec.decode(7, golden);
     assertThat(join(CheckpointCodec.encode(read))).isEqualTo(golden);
-    assertThat(read.objects.get("o1")).extracting(entry -> entry.references).isEqualTo(2);
+    assertThat(read.references.object("o1")).extracting(ObjectEntry::references).isEqualTo(2);
   }
 
   @Test

@@ -13,23 +13,17 @@ import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.SimulatedThreads;
 import io.spillway.sharedlog.ObjectSharedLog;
 import io.spillway.wal.StreamId;
-import io.spillway.wal.WriterIncarnation;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Random commands, good and bad: the rules against a naive model, and replicas against another. */
 class CatalogSimulationTest {
-
-  private static final int STREAMS = 4;
-  private static final int NODES = 3;
 
   @ParameterizedTest
   @ValueSource(longs = {1, 1001, 2001})
@@ -44,7 +38,7 @@ class CatalogSimulationTest {
         for (long position = 0; position < 400; position++) {
           CatalogCommand command = commands.next(state.streams.get(commands.nextStream()));
           model.after(command, state.apply(position, command));
-          state.takeUnreferenced().forEach(object -> model.onFreed(object.key()));
+          state.references.takeUnreferenced().forEach(object -> model.onFreed(object.key()));
           records.add(position);
           // The end of a WAL moves committed ends, which the model learns from the state.
           boolean endsWal =
@@ -67,9 +61,16 @@ class CatalogSimulationTest {
   @ParameterizedTest
   @ValueSource(longs = {1, 501})
   void replicasOnABadNetworkAgreeAndForgetNothing(long firstSeed) {
+    int promises = 0;
+    int indexes = 0;
     for (long seed = firstSeed; seed < firstSeed + 10; seed++) {
-      new Run(seed).run();
+      Run run = new Run(seed);
+      run.run();
+      promises += run.promised.size();
+      indexes += run.homes.stream().mapToInt(MemoryIndexHome::created).sum();
     }
+    assertThat(promises).as("extents that were committed").isGreaterThan(20);
+    assertThat(indexes).as("indexes that were made").isGreaterThan(10);
   }
 
   private static ByteBuffer join(List<ByteBuffer> parts) {
@@ -87,6 +88,9 @@ class CatalogSimulationTest {
     private final RandomCommands commands;
     private final List<LogStreamCatalog> replicas = new ArrayList<>();
 
+    /** All but the first replica have an index from the first extents on. */
+    private final List<MemoryIndexHome> homes = new ArrayList<>();
+
     /** Commits that somebody was told are in force: stream, end offset. */
     private final List<Extent> promised = new ArrayList<>();
 
@@ -96,16 +100,19 @@ class CatalogSimulationTest {
       this.random = threads.randomSource();
       this.bucket = new SimulatedBucket(threads, Faults.many());
       this.commands = new RandomCommands(random);
+      for (int i = 0; i < RandomCommands.NODES; i++) {
+        homes.add(new MemoryIndexHome());
+      }
     }
 
     void run() {
       for (int life = 0; life < 3; life++) {
         replicas.clear();
-        for (int i = 0; i < NODES; i++) {
+        for (int i = 0; i < RandomCommands.NODES; i++) {
           replicas.add(open(i));
         }
         for (int i = 0; i < 60; i++) {
-          LogStreamCatalog replica = replicas.get(random.nextInt(NODES));
+          LogStreamCatalog replica = replicas.get(random.nextInt(RandomCommands.NODES));
           StreamId stream = commands.nextStream();
           CatalogCommand command = commands.next(replica.stream(stream), stream);
           replica.submit(command).thenAccept(verdict -> onVerdict(replica, command, verdict));
@@ -113,6 +120,7 @@ class CatalogSimulationTest {
         }
         if (life < 2) {
           threads.crash();
+          homes.forEach(home -> home.crash(random::nextInt));
         }
       }
       List<CompletableFuture<Long>> refreshed = new ArrayList<>();
@@ -139,7 +147,6 @@ class CatalogSimulationTest {
               .isGreaterThanOrEqualTo(extent.endOffset());
         }
       }
-      assertThat(promised).as("seed %d: something was committed", seed).isNotEmpty();
     }
 
     private void onVerdict(LogStreamCatalog replica, CatalogCommand command, Verdict verdict) {
@@ -160,7 +167,7 @@ class CatalogSimulationTest {
           new ObjectSharedLog(
               bucket.connect("node" + node), "c", Optional.of(new UUID(3, 3)), scheduler, random);
       LogStreamCatalog catalog =
-          new LogStreamCatalog(log, scheduler, random, new Config(3, 12, true));
+          new LogStreamCatalog(log, scheduler, random, new Config(3, 12, true), indexing(node));
       CompletableFuture<Void> opened = catalog.open();
       while (!opened.isDone() && threads.step()) {
         // Runs the simulation.
@@ -169,124 +176,16 @@ class CatalogSimulationTest {
       return catalog;
     }
 
+    private Optional<Indexing> indexing(int node) {
+      return node == 0
+          ? Optional.empty()
+          : Optional.of(new Indexing(homes.get(node), threads.newScheduler("index" + node), 0, 3));
+    }
+
     private void steps(int count) {
       for (int i = 0; i < count && threads.step(); i++) {
         // Runs the simulation.
       }
-    }
-  }
-
-  /** Commands that are mostly sensible, and often not. */
-  private static final class RandomCommands {
-    private final RandomSource random;
-    private final TestCommands say = new TestCommands();
-    private final long[] incarnations = new long[NODES];
-    private final List<CatalogCommand> past = new ArrayList<>();
-    private final List<Extent> ranges = new ArrayList<>();
-    private int objects;
-
-    RandomCommands(RandomSource random) {
-      this.random = random;
-    }
-
-    StreamId nextStream() {
-      return new StreamId(new UUID(5, 5), random.nextInt(STREAMS));
-    }
-
-    CatalogCommand next(@Nullable StreamEntry stream) {
-      return next(
-          Optional.ofNullable(stream).map(StreamEntry::snapshot),
-          stream == null ? nextStream() : stream.id);
-    }
-
-    CatalogCommand next(Optional<StreamState> stream, StreamId id) {
-      if (!past.isEmpty() && random.nextInt(12) == 0) {
-        return past.get(random.nextInt(past.size()));
-      }
-      CatalogCommand command =
-          past.isEmpty() ? say.level(StreamCatalog.RULE_LEVEL_MERGE) : fresh(stream, id);
-      past.add(command);
-      if (command instanceof CatalogCommand.Commit commit) {
-        ranges.addAll(commit.ranges());
-      } else if (command instanceof CatalogCommand.Merge merge) {
-        ranges.addAll(merge.newExtents());
-      }
-      return command;
-    }
-
-    private CatalogCommand fresh(Optional<StreamState> stream, StreamId id) {
-      WriterIncarnation writer = stream.map(StreamState::writer).orElse(anyWriter());
-      if (random.nextInt(4) == 0) {
-        writer = anyWriter();
-      }
-      int epoch = stream.map(s -> s.token().leaderEpoch()).orElse(0);
-      long end = stream.map(StreamState::committedEndOffset).orElse(0L);
-      long start = stream.map(StreamState::logStartOffset).orElse(0L);
-      int what = random.nextInt(100);
-      if (what < 10) {
-        int node = random.nextInt(NODES);
-        incarnations[node] += random.nextInt(3);
-        return say.open(TestCommands.writer(node, node, incarnations[node]));
-      } else if (what < 30) {
-        return say.claim(id, epoch + random.nextInt(3), writer, random.nextInt(50), end);
-      } else if (what < 38) {
-        return say.close(id, writer, end + (random.nextInt(5) == 0 ? 1 : 0));
-      } else if (what < 42) {
-        return stream
-            .flatMap(StreamState::claimant)
-            .<CatalogCommand>map(claimant -> say.recovered(id, claimant, end))
-            .orElseGet(() -> say.raise(random.nextInt(20)));
-      } else if (what < 75) {
-        String key = "o" + objects++;
-        long base = end + (random.nextInt(8) == 0 ? random.nextInt(5) - 2 : 0);
-        base = Math.max(0, base);
-        Extent first = TestCommands.extent(id, key, base, base + 1 + random.nextInt(9));
-        Extent second = TestCommands.extent(nextStream(), key, 0, 1 + random.nextInt(4));
-        return random.nextInt(3) == 0
-            ? say.commit(writer, key, 1_000, random.nextInt(1_000), first, second)
-            : say.commit(writer, key, 1_000, random.nextInt(1_000), first);
-      } else if (what < 81) {
-        return merge(writer, id);
-      } else if (what < 90) {
-        return say.trim(id, writer, start + random.nextInt(12));
-      } else if (what < 94) {
-        return say.checkpoint(writer, id, random.nextInt(60), "state");
-      } else if (what < 96) {
-        return random.nextInt(6) == 0 ? say.delete(id, random.nextInt(60)) : say.raise(3);
-      } else if (what < 98) {
-        return say.seal(writer);
-      }
-      return random.nextInt(4) == 0 ? say.abandon(writer) : say.seal(writer);
-    }
-
-    /** What was ever put there of the stream and of another, adjacent where it is so. */
-    private CatalogCommand merge(WriterIncarnation writer, StreamId id) {
-      String key = "m" + objects++;
-      List<Extent> old = new ArrayList<>();
-      List<Extent> by = new ArrayList<>();
-      for (StreamId each : new TreeSet<>(List.of(id, nextStream()))) {
-        List<Extent> run = new ArrayList<>();
-        int newest = ranges.size() - 1 - random.nextInt(4);
-        for (int i = newest; i >= 0 && run.size() < 4; i--) {
-          Extent range = ranges.get(i);
-          boolean joins = run.isEmpty() || range.endOffset() == run.get(0).baseOffset();
-          if (range.stream().equals(each) && joins) {
-            run.add(0, range);
-          }
-        }
-        if (!run.isEmpty()) {
-          old.addAll(run);
-          by.add(
-              TestCommands.extent(
-                  each, key, run.get(0).baseOffset(), run.get(run.size() - 1).endOffset()));
-        }
-      }
-      return say.merge(writer, key, 1_000, old, by);
-    }
-
-    private WriterIncarnation anyWriter() {
-      int node = random.nextInt(NODES);
-      return TestCommands.writer(node, node, incarnations[node]);
     }
   }
 }

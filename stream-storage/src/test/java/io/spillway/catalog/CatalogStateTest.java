@@ -272,7 +272,7 @@ class CatalogStateTest {
         .containsExactly(true, true);
     assertThat(ranges(say.commit(A1, "b", extent(S1, "b", 9, 10)))).containsExactly(false);
     assertThat(ranges(say.commit(A1, "b", extent(S1, "b", 7, 10)))).containsExactly(false);
-    assertThat(state.objects).containsOnlyKeys("a");
+    assertThat(state.references.objects()).containsOnlyKeys("a");
     // Another command that names the same: what is there is there.
     assertThat(ranges(say.commit(A1, "a", extent(S1, "a", 5, 8)))).containsExactly(true);
     assertThat(stream(S1).committedEndOffset()).isEqualTo(8);
@@ -315,7 +315,7 @@ class CatalogStateTest {
     applied(say.commit(A1, "a", extent(S1, "a", 0, 5)));
     applied(say.commit(A1, "b", extent(S1, "b", 5, 9)));
     applied(say.trim(S1, A1, 5));
-    assertThat(state.takeUnreferenced()).containsExactly(object("a", 0));
+    assertThat(state.references.takeUnreferenced()).containsExactly(object("a", 0));
     applied(say.trim(S1, A1, 7));
     applied(say.trim(S1, A1, 2));
     assertThat(stream(S1).logStartOffset()).isEqualTo(7);
@@ -329,7 +329,7 @@ class CatalogStateTest {
     twoNodes();
     applied(say.trim(S1, A1, 20));
     assertThat(ranges(say.commit(A1, "a", extent(S1, "a", 0, 10)))).containsExactly(true);
-    assertThat(state.objects).isEmpty();
+    assertThat(state.references.objects()).isEmpty();
     assertThat(
             ranges(
                 new CatalogCommand.Commit(
@@ -343,7 +343,7 @@ class CatalogStateTest {
     assertThat(stream(S1).committedEndOffset()).isEqualTo(20);
     assertThat(wal(A1).trimPosition()).isEqualTo(50);
     applied(say.commit(A1, "b", extent(S1, "b", 20, 25)));
-    assertThat(state.objects).containsOnlyKeys("b");
+    assertThat(state.references.objects()).containsOnlyKeys("b");
   }
 
   // P19
@@ -360,10 +360,10 @@ class CatalogStateTest {
     rejected(say.replace(S1, A1, merged, old, List.of(extent(S1, "m", 0, 8))), "same offsets");
     rejected(say.replace(S1, B1, merged, old, by), "its writer is");
     applied(say.trim(S1, A1, 5));
-    assertThat(state.takeUnreferenced()).containsExactly(object("a", 0));
+    assertThat(state.references.takeUnreferenced()).containsExactly(object("a", 0));
     applied(say.replace(S1, A1, merged, old, by));
-    assertThat(state.takeUnreferenced()).containsExactly(object("b", 0));
-    assertThat(state.objects).containsOnlyKeys("c", "m");
+    assertThat(state.references.takeUnreferenced()).containsExactly(object("b", 0));
+    assertThat(state.references.objects()).containsOnlyKeys("c", "m");
     rejected(
         say.replace(S1, A1, List.of(object("n", 0)), old, List.of(extent(S1, "n", 0, 9))),
         "no longer");
@@ -377,15 +377,14 @@ class CatalogStateTest {
     assertThat(merged(say.merge(A1, "m", 0, oldExtents(), newExtents("m"))))
         .as("S2 was trimmed through")
         .containsExactly(true, false);
-    assertThat(state.takeUnreferenced()).containsExactly(object("a", 0), object("b", 0));
-    assertThat(Objects.requireNonNull(state.objects.get("m")).references).isEqualTo(1);
-    assertThat(Objects.requireNonNull(state.streams.get(S1)).extents())
-        .containsExactly(extent(S1, "m", 0, 9));
-    assertThat(Objects.requireNonNull(state.streams.get(S2)).extents()).isEmpty();
+    assertThat(state.references.takeUnreferenced()).containsExactly(object("a", 0), object("b", 0));
+    assertThat(Objects.requireNonNull(state.references.object("m")).references()).isEqualTo(1);
+    assertThat(extents(S1)).containsExactly(extent(S1, "m", 0, 9));
+    assertThat(extents(S2)).isEmpty();
     assertThat(merged(say.merge(A1, "n", 0, oldExtents(), newExtents("n"))))
         .as("what is replaced is replaced once")
         .containsExactly(false, false);
-    assertThat(state.objects).containsOnlyKeys("m");
+    assertThat(state.references.objects()).containsOnlyKeys("m");
   }
 
   @Test
@@ -394,12 +393,12 @@ class CatalogStateTest {
     applied(say.trim(S1, A1, 5)); // its part of a is gone
     assertThat(merged(say.merge(A1, "m", 0, oldExtents(), newExtents("m"))))
         .containsExactly(true, true);
-    assertThat(state.takeUnreferenced()).containsExactly(object("a", 0), object("b", 0));
-    assertThat(Objects.requireNonNull(state.objects.get("m")).references).isEqualTo(2);
+    assertThat(state.references.takeUnreferenced()).containsExactly(object("a", 0), object("b", 0));
+    assertThat(Objects.requireNonNull(state.references.object("m")).references()).isEqualTo(2);
     applied(say.trim(S1, A1, 9));
-    assertThat(state.takeUnreferenced()).isEmpty();
+    assertThat(state.references.takeUnreferenced()).isEmpty();
     applied(say.delete(S2, 99));
-    assertThat(state.takeUnreferenced()).containsExactly(object("m", 0));
+    assertThat(state.references.takeUnreferenced()).containsExactly(object("m", 0));
   }
 
   @Test
@@ -409,7 +408,7 @@ class CatalogStateTest {
     applied(say.claim(S2, 2, B1));
     assertThat(merged(say.merge(A1, "m", 0, oldExtents(), newExtents("m"))))
         .containsExactly(true, false);
-    assertThat(state.takeUnreferenced()).as("S2 still has both").isEmpty();
+    assertThat(state.references.takeUnreferenced()).as("S2 still has both").isEmpty();
     applied(say.open(A2));
     rejected(say.merge(A1, "n", 0, oldExtents(), newExtents("n")), "fenced");
   }
@@ -454,6 +453,10 @@ class CatalogStateTest {
     return List.of(extent(S1, key, 0, 9), extent(S2, key, 0, 4));
   }
 
+  private List<CatalogCommand.Extent> extents(StreamId id) {
+    return state.references.extents(Objects.requireNonNull(state.streams.get(id)), 0, 100);
+  }
+
   private List<Boolean> merged(CatalogCommand command) {
     return ((Applied) apply(command)).appliedRanges();
   }
@@ -468,7 +471,7 @@ class CatalogStateTest {
     rejected(say.delete(S1, 39), "from metadata offset 40", "at 39");
     applied(say.delete(S1, 40));
     again(say.delete(S1, 41));
-    assertThat(state.takeUnreferenced()).containsExactly(object("a", 0));
+    assertThat(state.references.takeUnreferenced()).containsExactly(object("a", 0));
     assertThat(stream(S1).phase()).isEqualTo(Phase.DELETED);
     rejected(say.claim(S1, 99, A1), "is deleted");
     applied(say.delete(S2, 1));

@@ -129,14 +129,18 @@ final class NaiveCatalog {
   void requireEqual(CatalogState state) {
     Set<String> needed = new TreeSet<>();
     held.values().forEach(offsets -> needed.addAll(offsets.values()));
-    check(state.objects.keySet().containsAll(needed), null, "objects " + needed);
+    Map<String, ObjectEntry> objects = state.references.objects();
+    check(objects.keySet().containsAll(needed), null, "objects " + needed);
     for (String key : freed) {
-      check(!state.objects.containsKey(key), null, "freed and known: " + key);
+      check(!objects.containsKey(key), null, "freed and known: " + key);
     }
     for (StreamEntry entry : state.streams.values()) {
       StreamState found = entry.snapshot();
+      List<Extent> extents = new ArrayList<>();
+      state.references.extents(entry, extents::add);
+      check(extents.size() == entry.extentCount(), null, found.id() + " counts its extents");
       if (found.phase() == Phase.DELETED) {
-        check(entry.extents().isEmpty(), null, "extents of a deleted stream");
+        check(extents.isEmpty(), null, "extents of a deleted stream");
         continue;
       }
       StreamId id = found.id();
@@ -151,7 +155,7 @@ final class NaiveCatalog {
       TreeMap<Long, String> offsets = new TreeMap<>();
       long size = 0;
       List<Long> bases = new ArrayList<>();
-      for (Extent extent : entry.extents()) {
+      for (Extent extent : extents) {
         bases.add(extent.baseOffset());
         size += extent.sizeBytes();
         for (long o = extent.baseOffset(); o < extent.endOffset(); o++) {
@@ -171,7 +175,7 @@ final class NaiveCatalog {
             "epochs ascend: " + found.epochs());
       }
     }
-    state.objects.values().forEach(o -> check(o.references > 0, null, "an unreferenced object"));
+    objects.values().forEach(o -> check(o.references() > 0, null, "an unreferenced object"));
   }
 
   private long start(StreamId stream) {

@@ -26,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -192,10 +193,48 @@ class ObjectSharedLogTest {
   @Test
   void aNewerFormatIsRefusedByName() {
     await(log(Optional.of(CLUSTER)).create(0, body("x")));
-    change(new LogKeys("t").record(0), 5, (byte) 2);
+    String key = new LogKeys("t").record(0);
+    ByteBuffer bytes = bucket.getRange(key, 0, 1 << 20).join();
+    bytes.put(5, (byte) 2);
+    CRC32C crc = new CRC32C();
+    crc.update(bytes.slice(0, 56));
+    crc.update(bytes.slice(60, bytes.remaining() - 60));
+    bytes.putInt(56, (int) crc.getValue());
+    bucket.put(key, List.of(bytes)).join();
     assertThatThrownBy(() -> await(log(Optional.of(CLUSTER)).open()))
         .hasRootCauseInstanceOf(SharedLogException.Foreign.class)
         .hasMessageContaining("t/log/00000000000000000000 has format version 2");
+  }
+
+  @Test
+  void aFlippedBitOfTheVersionIsDamageAndNotANewerFormat() {
+    await(log(Optional.of(CLUSTER)).create(0, body("x")));
+    String key = new LogKeys("t").record(0);
+    flipByte(key, 4);
+    flipByte(key, 5);
+    assertThatThrownBy(() -> await(log(Optional.of(CLUSTER)).open()))
+        .hasRootCauseInstanceOf(SharedLogException.Corrupt.class)
+        .hasMessageContaining(key + " is damaged: its checksum does not match");
+  }
+
+  @Test
+  void replayGoesOnBehindARecordUnlessACheckpointIsNewer() {
+    ObjectSharedLog log = log(Optional.of(CLUSTER));
+    fill(log, 0, 10);
+    assertThat(await(log(Optional.empty()).resume(4)).map(ObjectSharedLogTest::text))
+        .contains("r4");
+    assertThat(await(log(Optional.empty()).resume(10))).isEmpty();
+    await(log.checkpoint(4, body("state")));
+    assertThat(await(log(Optional.empty()).resume(4)).map(ObjectSharedLogTest::text))
+        .contains("r4");
+    assertThat(await(log(Optional.empty()).resume(3))).isEmpty();
+    flipByte(new LogKeys("t").record(7), 61);
+    assertThat(await(log(Optional.empty()).resume(7))).isEmpty();
+    assertThatThrownBy(() -> await(log(Optional.of(new UUID(8, 9))).resume(6)))
+        .hasRootCauseInstanceOf(SharedLogException.Foreign.class);
+    ObjectSharedLog resumed = log(Optional.empty());
+    await(resumed.resume(6));
+    assertThat(resumed.clusterId()).isEqualTo(CLUSTER);
   }
 
   @Test

@@ -2,6 +2,7 @@ package io.spillway.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.catalog.MemoryIndexHome;
 import io.spillway.catalog.StreamCatalog;
 import io.spillway.catalog.StreamCatalog.WalPhase;
 import io.spillway.catalog.StreamCatalog.WalState;
@@ -29,6 +30,7 @@ import io.spillway.wal.device.MemoryDisk;
 import io.spillway.wal.local.LocalWal;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -89,6 +91,8 @@ final class SimBroker {
   private final SimulatedThreads.SimProcess process;
   private final List<CompletableFuture<?>> tools = new ArrayList<>();
   private final List<MemoryDisk> shelf = new ArrayList<>();
+  private final IdentityHashMap<MemoryDisk, MemoryIndexHome> indexes = new IdentityHashMap<>();
+  private final boolean indexed;
   private MemoryDisk volume;
   private Phase phase = Phase.DOWN;
   private int life;
@@ -116,6 +120,23 @@ final class SimBroker {
     this.inBucket = inBucket;
     this.process = world.threads().newProcess();
     this.volume = newVolume();
+    this.indexed = world.random().nextInt(3) > 0;
+  }
+
+  /** Where its catalog's index lies; the volume has it, as long as there is the volume. */
+  private MemoryIndexHome index() {
+    return indexes.computeIfAbsent(volume, each -> new MemoryIndexHome());
+  }
+
+  private StreamCatalog openCatalog() {
+    ObjectStore store = world.connect(process, "catalog");
+    if (!indexed) {
+      return SimCatalogs.open(store, process, world.threads().randomSource());
+    }
+    if (index().isThere()) {
+      world.coverage().count("catalog's index found");
+    }
+    return SimCatalogs.open(store, process, world.threads().randomSource(), index());
   }
 
   private MemoryDisk newVolume() {
@@ -200,9 +221,7 @@ final class SimBroker {
     volume.failWritesAfter(-1);
     phase = Phase.STARTING;
     world.note("start " + nodeId + " life " + life);
-    StreamCatalog newCatalog =
-        SimCatalogs.open(
-            world.connect(process, "catalog"), process, world.threads().randomSource());
+    StreamCatalog newCatalog = openCatalog();
     ObjectStore store = new CountedStore(world.connect(process, "engine"));
     WriteAheadLog newWal;
     if (inBucket) {
@@ -328,6 +347,8 @@ final class SimBroker {
     phase = Phase.DOWN;
     process.crash();
     volume.crash();
+    world.coverage().add("catalog's index written", index().takeWrites());
+    index().crash(world.random()::nextInt);
   }
 
   /** The process ends as a supervisor ends it once it said that it cannot go on. */
@@ -526,7 +547,7 @@ final class SimBroker {
                           .as("memory of a WAL that is closed")
                           .isZero()));
     }
-    Objects.requireNonNull(catalog).close();
+    closeCatalog();
     count(last);
     stoppedSealed = last.isSealed();
     process.newScheduler("exit").schedule(TimeUnit.MILLISECONDS.toNanos(50), this::exit);
@@ -581,8 +602,14 @@ final class SimBroker {
         .thenRun(
             () -> {
               assertThat(lastWal.usage().memoryBytes()).as("memory of a closed WAL").isZero();
-              Objects.requireNonNull(catalog).close();
+              closeCatalog();
             });
+  }
+
+  /** Nobody asks it any more. */
+  private void closeCatalog() {
+    Objects.requireNonNull(catalog).close();
+    catalog = null;
   }
 
   /** After {@link #stopForGood}: a new machine. */

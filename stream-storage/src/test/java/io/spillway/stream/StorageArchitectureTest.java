@@ -59,6 +59,28 @@ class StorageArchitectureTest {
   }
 
   @Test
+  void onlyTheCatalogsIndexKnowsRocksDb() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("io.spillway.catalog.index..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("org.rocksdb..")
+        .check(CLASSES);
+  }
+
+  @Test
+  void theCatalogKnowsNotWhatItsIndexIsMadeOf() {
+    noClasses()
+        .that()
+        .resideInAPackage("io.spillway.catalog")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("io.spillway.catalog.index..")
+        .check(CLASSES);
+  }
+
+  @Test
   void objectsKnowNothingAboveThem() {
     noClasses()
         .that()

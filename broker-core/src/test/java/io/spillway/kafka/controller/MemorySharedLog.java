@@ -35,6 +35,12 @@ public final class MemorySharedLog implements SharedLog {
   }
 
   @Override
+  public synchronized CompletableFuture<Optional<ByteBuffer>> resume(long number) {
+    boolean passed = !checkpoints.isEmpty() && checkpoints.lastKey() > number;
+    return passed ? CompletableFuture.completedFuture(Optional.empty()) : read(number);
+  }
+
+  @Override
   public synchronized CompletableFuture<Created> create(long number, List<ByteBuffer> body) {
     byte[] bytes = join(body);
     CompletableFuture<Created> answer = new CompletableFuture<>();

@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.catalog.index;
+
+import org.jspecify.annotations.NullMarked;
