@@ -53,7 +53,14 @@ final class SegmentMemory {
       }
       directBytes += segmentBytes;
     }
-    return AlignedMemory.allocate(segmentBytes, true);
+    try {
+      return AlignedMemory.allocate(segmentBytes, true);
+    } catch (OutOfMemoryError e) { // others have taken what the process may have of it
+      synchronized (idle) {
+        directBytes -= segmentBytes;
+      }
+      return null;
+    }
   }
 
   void give(Piece piece) {
