@@ -45,6 +45,10 @@ import org.jspecify.annotations.Nullable;
  * the same neighbours. An object holds one range of a stream (its format), so several runs of a
  * stream go to several objects.
  *
+ * <p>It ends: each task leaves fewer extents, or at most half as many objects, or less waste. Where
+ * a task would do nothing of it, small objects stay, more than the bound says: with indexes so
+ * large that no two objects can be read at a time.
+ *
  * <p>A task replaces at most {@link MergeLimits#MAX_EXTENTS} extents, so where more streams than
  * that share small objects there are as many times more objects as it takes.
  *
@@ -99,7 +103,7 @@ final class MergePlanner {
         }
       }
     }
-    return new Plan(tasks(runs), stoppedAt);
+    return new Plan(tasks(runs, wasted), stoppedAt);
   }
 
   private void survey(StreamId stream, ObjectSurvey survey) {
@@ -137,7 +141,7 @@ final class MergePlanner {
     return rotated;
   }
 
-  private List<MergeTask> tasks(List<MergeRun> runs) {
+  private List<MergeTask> tasks(List<MergeRun> runs, Set<String> wasted) {
     runs.sort(
         Comparator.comparing(MergeRun::stream)
             .thenComparingLong(run -> run.extents().get(0).baseOffset()));
@@ -152,8 +156,29 @@ final class MergePlanner {
       bin.add(run);
     }
     List<MergeTask> tasks = new ArrayList<>(bins.stream().map(Bin::task).toList());
+    dropIdleMoves(tasks, wasted);
     tasks.sort(Comparator.comparingLong(task -> task.bytes() / (task.relief() + 1)));
     return tasks;
+  }
+
+  /**
+   * Moving extents as they are is worth it only where it leaves at most half as many objects: not,
+   * for example, where indexes are too large for two objects to be read at a time. Or it would go
+   * on for ever.
+   */
+  private static void dropIdleMoves(List<MergeTask> tasks, Set<String> wasted) {
+    List<MergeTask> moves = new ArrayList<>();
+    Set<String> emptied = new HashSet<>();
+    for (MergeTask task : tasks) {
+      Set<String> sources = task.sources();
+      if (task.relief() == 0 && sources.stream().noneMatch(wasted::contains)) {
+        moves.add(task);
+        emptied.addAll(sources);
+      }
+    }
+    if (2 * moves.size() > emptied.size()) {
+      tasks.removeAll(moves);
+    }
   }
 
   private @Nullable Bin binFor(MergeRun run, List<Bin> bins) {

@@ -152,6 +152,12 @@ final class SimBroker {
         : Optional.empty();
   }
 
+  /** Whether there are objects of its making that nothing refers to yet. */
+  boolean isMerging() {
+    StorageEngine running = engine;
+    return running != null && running.stats().merges().running();
+  }
+
   boolean isStopping() {
     return phase != Phase.RUNNING;
   }

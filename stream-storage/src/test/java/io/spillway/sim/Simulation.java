@@ -433,6 +433,12 @@ final class Simulation implements SimBroker.World, Truth.Listener {
                         || stream.generation != generation)
                 .as("claim of %s in epoch %d by %s failed: %s", stream.id, epoch, by, failure)
                 .isTrue();
+          } else if (stream.holder == by
+              && stream.leader != by
+              && stream.handle != null
+              && stream.generation == generation
+              && !stream.deleting) {
+            release(stream, by); // P12: it was overtaken, and still has what it held before
           }
         });
   }
@@ -773,6 +779,9 @@ final class Simulation implements SimBroker.World, Truth.Listener {
       }
     }
     claimAll();
+    for (int i = 0; i < 100 && brokers.stream().anyMatch(SimBroker::isMerging); i++) {
+      idle(TimeUnit.SECONDS.toNanos(20)); // what they replaced is deleted meanwhile
+    }
     truth.checkNoOrphans();
   }
 

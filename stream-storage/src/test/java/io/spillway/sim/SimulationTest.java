@@ -86,6 +86,7 @@ class SimulationTest {
     for (long seed :
         new long[] {
           3, // an incarnation that had ended was given a stream, and nobody closed it
+          155, // extents were merged one by one, for ever
           50, // a stream was deleted by one broker while another recovered it
           312, // a claim waited for its own broker
           505, // a fetch that looked again found a later high watermark
