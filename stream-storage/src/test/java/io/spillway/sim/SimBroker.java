@@ -79,6 +79,16 @@ final class SimBroker {
 
     /** Its process is gone. */
     void onGone(SimBroker broker);
+
+    /** Lets go of what uses its engine, before a clean stop drains it. */
+    default CompletableFuture<Void> onStopping(SimBroker broker) {
+      return NOTHING;
+    }
+
+    /** Whether a crash may take a volume with it, and with the volume what it alone held. */
+    default boolean losesVolumes() {
+      return true;
+    }
   }
 
   final int nodeId;
@@ -161,6 +171,11 @@ final class SimBroker {
 
   boolean isStalled() {
     return process.isStalled();
+  }
+
+  /** Its threads and its clock. */
+  SimulatedThreads.SimProcess process() {
+    return process;
   }
 
   int life() {
@@ -309,7 +324,7 @@ final class SimBroker {
     long torn = volume.tornWrites();
     end();
     world.coverage().add("torn write", volume.tornWrites() - torn);
-    if (!inBucket && world.random().nextInt(25) == 0) {
+    if (!inBucket && world.losesVolumes() && world.random().nextInt(25) == 0) {
       swapVolume();
     }
     start();
@@ -353,7 +368,7 @@ final class SimBroker {
     }
     world.note("stop " + nodeId);
     phase = Phase.STOPPING;
-    stopping = running.drain(patienceNanos);
+    stopping = world.onStopping(this).thenCompose(done -> running.drain(patienceNanos));
   }
 
   void failWrites(int after) {
@@ -571,7 +586,9 @@ final class SimBroker {
   CompletableFuture<Void> stopForGood() {
     StorageEngine last = Objects.requireNonNull(engine);
     WriteAheadLog lastWal = Objects.requireNonNull(wal);
-    return last.drain(TimeUnit.HOURS.toNanos(1))
+    return world
+        .onStopping(this)
+        .thenCompose(done -> last.drain(TimeUnit.HOURS.toNanos(1)))
         .thenCompose(
             left -> {
               assertThat(left).as("bytes left after a clean stop").isZero();
