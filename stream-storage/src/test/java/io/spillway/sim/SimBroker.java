@@ -12,6 +12,7 @@ import io.spillway.engine.WalAbandonment;
 import io.spillway.object.ForwardingObjectStore;
 import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStore;
+import io.spillway.object.ObjectStoreException;
 import io.spillway.object.RequestBudget;
 import io.spillway.object.Retry;
 import io.spillway.object.RetryingObjectStore;
@@ -79,6 +80,16 @@ final class SimBroker {
 
     /** Its process is gone. */
     void onGone(SimBroker broker);
+
+    /** Whether the store can be used; where that is in question, asked at each start. */
+    default CompletableFuture<Void> probe(SimulatedThreads.SimProcess process) {
+      return NOTHING;
+    }
+
+    /** Somebody sees to a store that the probe has refused. */
+    default CompletableFuture<Void> onStoreRefused() {
+      throw new AssertionError("nothing is wrong with the store");
+    }
 
     /** Lets go of what uses its engine, before a clean stop drains it. */
     default CompletableFuture<Void> onStopping(SimBroker broker) {
@@ -215,6 +226,12 @@ final class SimBroker {
     volume.failWritesAfter(-1);
     phase = Phase.STARTING;
     world.note("start " + nodeId + " life " + life);
+    wal = null;
+    catalog = null;
+    opening = world.probe(process).thenCompose(usable -> openEngine());
+  }
+
+  private CompletableFuture<StorageEngine> openEngine() {
     StreamCatalog newCatalog =
         SimCatalogs.open(
             world.connect(process, "catalog"), process, world.threads().randomSource());
@@ -232,15 +249,14 @@ final class SimBroker {
     }
     wal = newWal;
     catalog = newCatalog;
-    opening =
-        StorageEngine.open(
-            config,
-            new CheckedWal(newWal, world.truth(), world::checked, this::onWalRead),
-            newCatalog,
-            store,
-            process,
-            world.threads().randomSource(),
-            this::onFault);
+    return StorageEngine.open(
+        config,
+        new CheckedWal(newWal, world.truth(), world::checked, this::onWalRead),
+        newCatalog,
+        store,
+        process,
+        world.threads().randomSource(),
+        this::onFault);
   }
 
   private ObjectStore retrying(ObjectStore store) {
@@ -468,6 +484,8 @@ final class SimBroker {
       world.coverage().count("refused: WAL abandoned");
       volume = newVolume();
       operator = CompletableFuture.completedFuture(null);
+    } else if (refusal instanceof ObjectStoreException.Refused) {
+      operator = world.onStoreRefused();
     } else {
       world.checked(
           () -> {

@@ -6,6 +6,7 @@ import io.spillway.engine.EngineConfig;
 import io.spillway.merge.MergeConfig;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.SimulatedBucket;
+import io.spillway.object.StoreProbe;
 import io.spillway.runtime.SimulatedThreads;
 import io.spillway.upload.Failures;
 import io.spillway.wal.WalConfig;
@@ -20,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is around the brokers of a simulation, all of it from one seed: threads and time, the bucket
@@ -44,6 +46,11 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
   private long hash = 1;
   private boolean outage;
 
+  /** Whether its listings are stale at first: then every start asks. */
+  private final boolean probes;
+
+  private @Nullable CompletableFuture<Void> mending;
+
   SimWorld(long seed) {
     random = new Random(seed);
     threads = new SimulatedThreads(random.nextLong(), 1 + random.nextInt(2_000_000));
@@ -53,6 +60,12 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
             threads, badNetwork ? SimulatedBucket.Faults.many() : SimulatedBucket.Faults.none());
     truth = new Truth(bucket.objects(), this, this::checked);
     bucket.watch(truth);
+    probes = seed % 7 == 5;
+    if (probes) {
+      bucket.listCreatedAfter(TimeUnit.HOURS.toNanos(1)); // P6: until somebody mends it
+    } else if (seed % 7 == 6) {
+      bucket.listDeletedFor(30_000);
+    }
   }
 
   /** Runs the script until so many events have happened, then the end. */
@@ -179,6 +192,39 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
   @Override
   public void onOpened(SimBroker broker) {
     fencedNodes.remove(broker.nodeId); // it has registered again
+  }
+
+  /** As a broker's start does, before it touches anything. */
+  @Override
+  public CompletableFuture<Void> probe(SimulatedThreads.SimProcess process) {
+    return probes
+        ? StoreProbe.run(
+            connect(process, "probe"),
+            Truth.PROBE,
+            process.newScheduler("probe"),
+            threads.randomSource())
+        : CompletableFuture.completedFuture(null);
+  }
+
+  /** P6: a store with stale listings is not used at all. */
+  @Override
+  public CompletableFuture<Void> onStoreRefused() {
+    coverage.count("refused: listings stale");
+    truth.checkUntouched();
+    CompletableFuture<Void> mended = mending;
+    if (mended == null) {
+      CompletableFuture<Void> soon = new CompletableFuture<>();
+      threads.at(
+          threads.clock().nanoTime() + TimeUnit.MILLISECONDS.toNanos(random.nextInt(20_000)),
+          () -> {
+            note("listings are mended");
+            bucket.listCreatedAfter(0);
+            soon.complete(null);
+          });
+      mending = soon;
+      mended = soon;
+    }
+    return mended;
   }
 
   // What happens to machines and networks.

@@ -41,6 +41,9 @@ class SimulationTest {
         "slow read",
         "cut read",
         "outage",
+        "deleted listed",
+        "created not listed",
+        "refused: listings stale",
         // machines and their volumes
         "crash",
         "crash while starting",
