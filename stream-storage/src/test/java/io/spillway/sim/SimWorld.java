@@ -273,7 +273,8 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
     until(this::allRun, "all brokers run");
   }
 
-  private boolean allRun() {
+  /** Whoever cannot go on as it is starts again, also who hears only now that it was fenced. */
+  final boolean allRun() {
     brokers.forEach(SimBroker::heal);
     fencedNodes.clear();
     return brokers.stream().allMatch(SimBroker::isRunning);

@@ -25,7 +25,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class FetchOperation implements Waiter, FetchBudget.Waiter {
 
-
   /** How long cold reads may hold the answer beyond the client's own deadline. */
   private static final long COLD_READ_NANOS = TimeUnit.SECONDS.toNanos(20);
 
