@@ -266,11 +266,24 @@ public final class BrokerPartition implements Partition {
     return trim(target).thenApply(done -> current.logStartOffset());
   }
 
-  /** Moves the log start forward, for retention; the caller has checked the offset. */
+  /**
+   * Moves the log start forward, for retention; the caller has checked the offset. What only the
+   * batches that go tell of idempotent producers is kept in a checkpoint first (P22).
+   */
   CompletableFuture<Void> trim(long newLogStartOffset) {
     StreamHandle current = state.handle;
-    return current == null
-        ? CompletableFuture.failedFuture(state.unavailable())
+    if (current == null) {
+      return CompletableFuture.failedFuture(state.unavailable());
+    }
+    long kept = current.checkpoint().map(StateAt::offset).orElse(0L);
+    boolean needsCheckpoint;
+    synchronized (state.lock) {
+      needsCheckpoint = producers.hasBatchIn(kept, newLogStartOffset);
+    }
+    return needsCheckpoint
+        ? current
+            .commitCheckpoint(newLogStartOffset)
+            .thenCompose(done -> current.trim(newLogStartOffset))
         : current.trim(newLogStartOffset);
   }
 

@@ -87,6 +87,11 @@ final class ProducerGate {
     return isLoaded;
   }
 
+  /** Whether any batch of those remembered has an offset in the range. */
+  boolean hasBatchIn(long fromOffset, long endOffset) {
+    return producers.hasBatchIn(fromOffset, endOffset);
+  }
+
   ByteBuffer encode(long highWatermark) {
     return producers.encode(highWatermark);
   }

@@ -146,6 +146,18 @@ final class ProducerStates {
                     && entry.batches.getLast().endOffset() <= highWatermark);
   }
 
+  /** Whether any batch of those remembered has an offset in the range. */
+  boolean hasBatchIn(long fromOffset, long endOffset) {
+    for (Entry entry : entries.values()) {
+      for (AppendedBatch batch : entry.batches) {
+        if (batch.endOffset() > fromOffset && batch.baseOffset() < endOffset) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   List<ActiveProducer> active() {
     List<ActiveProducer> active = new ArrayList<>(entries.size());
     entries.forEach(

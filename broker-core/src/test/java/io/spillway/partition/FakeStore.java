@@ -357,6 +357,12 @@ public final class FakeStore implements StreamStore {
     }
 
     @Override
+    public CompletableFuture<Void> commitCheckpoint(long offset) {
+      stream.upload();
+      return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
     public void append(Reservation reservation, Batch batch, long clientKey, Listener listener) {
       synchronized (FakeStore.this) {
         openReservations--;

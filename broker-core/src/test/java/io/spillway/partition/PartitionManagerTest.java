@@ -154,6 +154,21 @@ class PartitionManagerTest {
   }
 
   @Test
+  void producerStateSurvivesTheTrimOfWhatItWasReadFrom_P22() {
+    partitions.apply(partitions.metadata.topic("topic", Partitions.ID, 1));
+    partitions.appendDurably(plain("x"));
+    assertThat(partitions.partition().deleteRecords(-1).join()).isEqualTo(1);
+    assertThat(partitions.stream().checkpoint).as("nothing to keep").isNull();
+
+    partitions.appendDurably(idempotent(9, 0, 0, "a"));
+    partitions.appendDurably(idempotent(9, 0, 1, "b"));
+    assertThat(partitions.partition().deleteRecords(-1).join()).isEqualTo(3);
+    assertThat(restart().append(idempotent(9, 0, 1, "b")).told)
+        .as("G5: known, though neither batch can be read any more")
+        .containsExactly("appended at 2 time -1");
+  }
+
+  @Test
   void aDamagedCheckpointIsReplacedByReadingEverything() {
     partitions.apply(partitions.metadata.topic("topic", Partitions.ID, 1));
     partitions.appendDurably(idempotent(9, 0, 0, "a"));

@@ -6,21 +6,58 @@ import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.MetadataSubscriber.Changes;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.config.ConfigResource;
 
-/** A view of the metadata that a test makes up. Two brokers: 1 and 2. */
+/**
+ * A view of the metadata that a test makes up, and changes. Brokers 1 to 3, none of them fenced.
+ */
 public final class TestMetadata implements ClusterMetadata {
 
+  private static final List<Integer> NODES = List.of(1, 2, 3);
+
   private final Map<String, Topic> topics = new TreeMap<>();
+  private final Map<String, Short> features = new TreeMap<>();
+  private final Map<ConfigResource.Type, TreeSet<String>> configured = new HashMap<>();
+  private final Set<Integer> fenced = new TreeSet<>();
   private long offset;
 
   private record Topic(String name, Uuid id, List<PartitionInfo> partitions) implements TopicInfo {}
+
+  /** What it is now, and stays. */
+  public TestMetadata copy() {
+    TestMetadata copy = new TestMetadata();
+    copy.topics.putAll(topics);
+    copy.features.putAll(features);
+    configured.forEach((type, names) -> copy.configured.put(type, new TreeSet<>(names)));
+    copy.fenced.addAll(fenced);
+    copy.offset = offset;
+    return copy;
+  }
+
+  public void feature(String name, int level) {
+    features.put(name, (short) level);
+  }
+
+  public void withoutFeature(String name) {
+    features.remove(name);
+  }
+
+  public void fence(int nodeId) {
+    fenced.add(nodeId);
+  }
+
+  /** Something of that kind has settings of its own. */
+  public void configure(ConfigResource.Type type, String name) {
+    configured.computeIfAbsent(type, any -> new TreeSet<>()).add(name);
+  }
 
   /** A topic with one partition per leader, in epoch 0. */
   public Changes topic(String name, Uuid id, Integer... leaders) {
@@ -35,7 +72,9 @@ public final class TestMetadata implements ClusterMetadata {
 
   public Changes lead(String name, int index, int leader, int leaderEpoch) {
     Topic topic = requireNonNull(topics.get(name));
-    topic.partitions.set(index, partition(index, leader, leaderEpoch));
+    List<PartitionInfo> partitions = new ArrayList<>(topic.partitions);
+    partitions.set(index, partition(index, leader, leaderEpoch));
+    topics.put(name, new Topic(name, topic.id, partitions));
     offset++;
     return new Changes(Set.of(name), Set.of(), Set.of(), false);
   }
@@ -47,8 +86,7 @@ public final class TestMetadata implements ClusterMetadata {
   }
 
   private static PartitionInfo partition(int index, int leader, int leaderEpoch) {
-    return new PartitionInfo(
-        index, leader, leaderEpoch, 0, List.of(1, 2), List.of(1, 2), List.of(), List.of());
+    return new PartitionInfo(index, leader, leaderEpoch, 0, NODES, NODES, List.of(), List.of());
   }
 
   @Override
@@ -86,14 +124,14 @@ public final class TestMetadata implements ClusterMetadata {
 
   @Override
   public List<BrokerInfo> brokers() {
-    return List.of(broker(1), broker(2));
+    return NODES.stream().map(this::broker).toList();
   }
 
-  private static BrokerInfo broker(int id) {
+  private BrokerInfo broker(int id) {
     return new BrokerInfo(
         id,
         1,
-        false,
+        fenced.contains(id),
         Optional.empty(),
         Map.of("PLAINTEXT", new Endpoint("PLAINTEXT", "broker-" + id, 9092)));
   }
@@ -120,11 +158,11 @@ public final class TestMetadata implements ClusterMetadata {
 
   @Override
   public Collection<String> configured(ConfigResource.Type type) {
-    return List.of();
+    return List.copyOf(configured.getOrDefault(type, new TreeSet<>()));
   }
 
   @Override
   public Map<String, Short> finalizedFeatures() {
-    return Map.of();
+    return Map.copyOf(features);
   }
 }

@@ -94,6 +94,11 @@ final class ClaimedStream implements StreamHandle {
   }
 
   @Override
+  public CompletableFuture<Void> commitCheckpoint(long offset) {
+    return engine.commitCheckpoint(log, offset);
+  }
+
+  @Override
   public void append(Reservation reservation, Batch batch, long clientKey, Listener listener) {
     log.append(this, reservation, batch, clientKey, listener);
   }

@@ -29,6 +29,11 @@ final class OwnedStreams {
 
   private static final Logger LOG = LoggerFactory.getLogger(OwnedStreams.class);
 
+  /**
+   * One that is under way, one that captures the state, and one that keeps it; and one to spare.
+   */
+  private static final int MAX_CHECKPOINT_UPLOADS = 4;
+
   private final WriteAheadLog wal;
   private final StreamCatalog catalog;
   private final CatalogWriter commands;
@@ -168,18 +173,42 @@ final class OwnedStreams {
             });
   }
 
+  /**
+   * P22: keeps the state above at that offset or a later one, uploading what has to be below it.
+   * While appends go on, a state is captured with one upload and kept with the next.
+   */
+  CompletableFuture<Void> commitCheckpoint(StreamLog log, long offset) {
+    return commitCheckpoint(log, offset, MAX_CHECKPOINT_UPLOADS);
+  }
+
+  private CompletableFuture<Void> commitCheckpoint(StreamLog log, long offset, int uploadsLeft) {
+    if (newestCheckpoint(log.id()) >= offset) {
+      return Steps.done();
+    }
+    if (uploadsLeft == 0) {
+      return CompletableFuture.failedFuture(
+          new StreamException.Unavailable(
+              "stream %s has no checkpoint at %d after %d uploads, the newest is at %d"
+                  .formatted(log.id(), offset, MAX_CHECKPOINT_UPLOADS, newestCheckpoint(log.id())),
+              null));
+    }
+    CompletableFuture<Void> uploaded = log.pendingBytes() == 0 ? Steps.done() : uploads.flush();
+    return uploaded
+        .thenCompose(flushed -> commitCheckpoints(List.of(log)))
+        .thenCompose(committed -> commitCheckpoint(log, offset, uploadsLeft - 1));
+  }
+
+  private long newestCheckpoint(StreamId id) {
+    return catalog.stream(id).flatMap(StreamState::checkpoint).map(Checkpoint::offset).orElse(-1L);
+  }
+
   /** P22: what a stream is given up with is the state at its end. */
   CompletableFuture<Void> commitCheckpoints(List<StreamLog> of) {
     List<Checkpoint> newest = new ArrayList<>();
     for (StreamLog log : of) {
       Optional<StateAt> state = log.captureCheckpoint();
-      long known =
-          catalog.stream(log.id())
-              .flatMap(StreamState::checkpoint)
-              .map(Checkpoint::offset)
-              .orElse(-1L);
       if (state.isPresent()
-          && state.get().offset() > known
+          && state.get().offset() > newestCheckpoint(log.id())
           && state.get().offset() <= log.committedEndOffset()) {
         newest.add(new Checkpoint(log.id(), state.get().offset(), state.get().state()));
       }

@@ -302,6 +302,10 @@ public final class StorageEngine implements StreamStore {
     return streams.close(stream);
   }
 
+  CompletableFuture<Void> commitCheckpoint(StreamLog log, long offset) {
+    return streams.commitCheckpoint(log, offset);
+  }
+
   @Override
   public CompletableFuture<Void> delete(StreamId id, long metadataOffset) {
     return commands

@@ -35,6 +35,15 @@ public interface StreamHandle {
   Optional<StateAt> checkpoint();
 
   /**
+   * Keeps a checkpoint at {@code offset} or above, as one must who trims what the state above would
+   * otherwise be rebuilt from (P22); uploads what is below it first. Completes at once when there
+   * is such a checkpoint.
+   *
+   * @param offset at most the high watermark
+   */
+  CompletableFuture<Void> commitCheckpoint(long offset);
+
+  /**
    * Queues a batch whose base offset is the end offset of the batch before it. The payload is read
    * until the listener is told. Takes the reservation, also when it throws; then nothing else has
    * changed.

@@ -7,6 +7,7 @@ import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
 import io.spillway.stream.StreamException;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -64,7 +65,7 @@ public final class Retrier implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    for (Attempt<?> attempt : Set.copyOf(waiting)) {
+    for (Attempt<?> attempt : List.copyOf(waiting)) {
       attempt.abandon();
     }
   }

@@ -645,6 +645,34 @@ class StorageEngineTest {
   }
 
   @Test
+  void aCheckpointIsCommittedUpToAnOffsetWhateverIsUnderWay_P22() {
+    Node node = world.start(config(1));
+    List<StreamHandle> claimed = new ArrayList<>();
+    StreamHandle handle =
+        world.await(
+            node.engine()
+                .claim(
+                    stream(1),
+                    1,
+                    1,
+                    () ->
+                        Optional.of(
+                            new StateAt(claimed.get(0).highWatermark(), ByteBuffer.allocate(8)))));
+    claimed.add(handle);
+    node.append(handle, 3, 100);
+    CompletableFuture<Void> kept = handle.commitCheckpoint(30);
+    node.append(handle, 3, 100); // so that what is captured lies beyond what is being uploaded
+    world.await(kept);
+    assertThat(handle.checkpoint().orElseThrow().offset()).isBetween(30L, 60L);
+    assertThat(handle.committedEndOffset()).isGreaterThanOrEqualTo(30);
+
+    world.await(handle.commitCheckpoint(60));
+    assertThat(handle.checkpoint()).map(StateAt::offset).hasValue(60L);
+    assertThat(handle.commitCheckpoint(60)).as("nothing to do").isCompleted();
+    node.stop();
+  }
+
+  @Test
   void aFailedWalFailsEveryAppendAndIsToldOnce() {
     Node node = world.start(config(1));
     StreamHandle one = node.claim(1, 1);

@@ -1,15 +1,18 @@
 package io.spillway.object;
 
+import io.spillway.object.ObjectStore.ObjectInfo;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.SimulatedThreads;
 import io.spillway.runtime.Threads;
 import java.nio.ByteBuffer;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.PriorityQueue;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -33,6 +36,10 @@ import org.jspecify.annotations.Nullable;
  * </ul>
  *
  * Reads fail with nothing worse. Everything follows from the seed.
+ *
+ * <p>Listings may be stale in two ways. {@link #listDeletedFor}: one shows for a while what has
+ * been deleted, which a store may do. {@link #listCreatedAfter}: one does not show for a while what
+ * has been created, which no store may do that is to be used.
  */
 public final class SimulatedBucket {
 
@@ -46,6 +53,13 @@ public final class SimulatedBucket {
   private Watcher watcher = new Watcher() {};
   private boolean outage;
   private int throttledRequests;
+  private final TreeMap<String, Gone> gone = new TreeMap<>();
+  private final Map<String, Long> visibleAtNanos = new HashMap<>();
+  private int maxGhostMs;
+  private long listedAfterNanos;
+
+  /** An object that listings may still show. */
+  private record Gone(ObjectInfo object, long untilNanos) {}
 
   public SimulatedBucket(SimulatedThreads threads, Faults faults) {
     this.threads = threads;
@@ -68,9 +82,23 @@ public final class SimulatedBucket {
     watcher = by;
   }
 
+  /** Listings show what was deleted for up to so long. */
+  public void listDeletedFor(int maxMs) {
+    maxGhostMs = maxMs;
+  }
+
+  /** Listings show what was created only so long afterwards; 0: at once, what is there included. */
+  public void listCreatedAfter(long nanos) {
+    listedAfterNanos = nanos;
+    if (nanos == 0) {
+      visibleAtNanos.clear();
+    }
+  }
+
   /** The network is good from now on; what is on its way arrives as it would have. */
   public void heal() {
     outage = false;
+    listCreatedAfter(0);
     faults = new Faults(0, 0, 0, 0, 0, faults.maxLatencyMs, faults.maxLatenessMs);
   }
 
@@ -107,7 +135,11 @@ public final class SimulatedBucket {
     LATE_WRITE,
     SLOW_READ,
     CUT_READ,
-    OUTAGE
+    OUTAGE,
+    /** A listing showed what had been deleted. */
+    DELETED_LISTED,
+    /** A listing did not show what had been created. */
+    CREATED_NOT_LISTED
   }
 
   /** Sees each change of the bucket. */
@@ -162,6 +194,45 @@ public final class SimulatedBucket {
     public static Faults many() {
       return new Faults(7, 8, 8, 6, 5, 50, 2_000, 1, 3, 3);
     }
+  }
+
+  private void onCreated(String key) {
+    gone.remove(key);
+    if (listedAfterNanos > 0) {
+      visibleAtNanos.put(key, threads.clock().nanoTime() + listedAfterNanos);
+    }
+    watcher.created(key);
+  }
+
+  private void onDeleting(ObjectInfo object) {
+    watcher.deleting(object.key());
+    if (maxGhostMs > 0) {
+      gone.put(object.key(), new Gone(object, threads.clock().nanoTime() + millis(maxGhostMs)));
+    }
+  }
+
+  /** As the store lists: what is there, as far as it knows by now. */
+  private CompletableFuture<List<ObjectInfo>> list(String prefix, String startAfter, int limit) {
+    if (gone.isEmpty() && visibleAtNanos.isEmpty()) {
+      return objects.list(prefix, startAfter, limit);
+    }
+    long now = threads.clock().nanoTime();
+    TreeMap<String, ObjectInfo> listed = new TreeMap<>();
+    for (ObjectInfo object : objects.list(prefix, startAfter, Integer.MAX_VALUE).join()) {
+      if (visibleAtNanos.getOrDefault(object.key(), 0L) <= now) {
+        listed.put(object.key(), object);
+      } else {
+        met(Fault.CREATED_NOT_LISTED);
+      }
+    }
+    gone.values().removeIf(ghost -> ghost.untilNanos <= now);
+    for (Gone ghost : gone.tailMap(startAfter, false).values()) {
+      String key = ghost.object.key();
+      if (key.startsWith(prefix) && listed.putIfAbsent(key, ghost.object) == null) {
+        met(Fault.DELETED_LISTED);
+      }
+    }
+    return CompletableFuture.completedFuture(listed.values().stream().limit(limit).toList());
   }
 
   private boolean chance(int percent) {
@@ -240,7 +311,7 @@ public final class SimulatedBucket {
     private CompletableFuture<PutIfAbsent> create(String key, List<ByteBuffer> sent) {
       CompletableFuture<PutIfAbsent> created = objects.putIfAbsent(key, sent);
       if (created.join() == PutIfAbsent.CREATED) {
-        watcher.created(key);
+        onCreated(key);
       } else if (holds(key, sent)) {
         met(Fault.OWN_EXISTS);
       }
@@ -253,14 +324,12 @@ public final class SimulatedBucket {
     }
 
     private <T> CompletableFuture<T> seen(String key, CompletableFuture<T> done) {
-      watcher.created(key);
+      onCreated(key);
       return done;
     }
 
     private CompletableFuture<Void> remove(String key) {
-      if (objects.head(key).join().isPresent()) {
-        watcher.deleting(key);
-      }
+      objects.head(key).join().ifPresent(SimulatedBucket.this::onDeleting);
       return objects.delete(key);
     }
 
@@ -276,7 +345,7 @@ public final class SimulatedBucket {
 
     @Override
     public CompletableFuture<List<ObjectInfo>> list(String prefix, String startAfter, int limit) {
-      return read("list " + prefix, () -> objects.list(prefix, startAfter, limit));
+      return read("list " + prefix, () -> SimulatedBucket.this.list(prefix, startAfter, limit));
     }
 
     @Override

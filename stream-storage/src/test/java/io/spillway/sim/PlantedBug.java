@@ -149,19 +149,19 @@ final class PlantedBug {
     return path;
   }
 
-  /** Loads our own classes anew, with those in front of the others. */
-  static ClassLoader loaderOf(Path classes) throws IOException {
+  /** Our own classes, loaded anew, with those in front of the others. */
+  static Classes load(Path classes) throws IOException {
     List<URL> urls = new ArrayList<>();
     urls.add(classes.toUri().toURL());
     for (String each : classPath()) {
       urls.add(Path.of(each).toUri().toURL());
     }
-    return new OwnClassesFirst(urls.toArray(URL[]::new));
+    return new Classes(urls.toArray(URL[]::new));
   }
 
-  private static final class OwnClassesFirst extends URLClassLoader {
+  static final class Classes extends URLClassLoader {
 
-    OwnClassesFirst(URL[] urls) {
+    private Classes(URL[] urls) {
       super(urls, PlantedBug.class.getClassLoader());
     }
 

@@ -8,6 +8,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongFunction;
 
 /** Runs seeds, one world on one thread, several worlds at a time. */
 final class Seeds {
@@ -18,14 +19,14 @@ final class Seeds {
   private Seeds() {}
 
   /** The seeds from 0, or the one that {@code -Dsim.seed} names. */
-  static Coverage run(long count) {
+  static Coverage run(LongFunction<SimWorld> worlds, long count) {
     long single = Long.getLong("sim.seed", -1);
     long first = single >= 0 ? single : Long.getLong("sim.first", 0);
-    return run(first, single >= 0 ? 1 : count);
+    return run(worlds, first, single >= 0 ? 1 : count);
   }
 
   /** Fails with the first seed, in order, that failed. */
-  static Coverage run(long first, long count) {
+  static Coverage run(LongFunction<SimWorld> worlds, long first, long count) {
     int workers = Math.min(2, Runtime.getRuntime().availableProcessors());
     ExecutorService pool = Executors.newFixedThreadPool(workers);
     AtomicBoolean failed = new AtomicBoolean();
@@ -34,7 +35,7 @@ final class Seeds {
       List<Future<Coverage>> runs = new ArrayList<>();
       for (long seed = first; seed < first + count; seed++) {
         long each = seed;
-        runs.add(pool.submit(() -> failed.get() ? new Coverage() : run(each, failed)));
+        runs.add(pool.submit(() -> failed.get() ? new Coverage() : run(worlds, each, failed)));
       }
       AssertionError failure = null;
       for (Future<Coverage> run : runs) {
@@ -67,9 +68,9 @@ final class Seeds {
     return cause == null ? failure : root(cause);
   }
 
-  private static Coverage run(long seed, AtomicBoolean failed) {
+  private static Coverage run(LongFunction<SimWorld> worlds, long seed, AtomicBoolean failed) {
     try {
-      Coverage coverage = new Simulation(seed).run(EVENTS);
+      Coverage coverage = worlds.apply(seed).run(EVENTS);
       coverage.count("seed");
       return coverage;
     } catch (Throwable failure) {

@@ -13,6 +13,7 @@ import io.spillway.engine.WalAbandonment;
 import io.spillway.object.ForwardingObjectStore;
 import io.spillway.object.MeteredObjectStore;
 import io.spillway.object.ObjectStore;
+import io.spillway.object.ObjectStoreException;
 import io.spillway.object.RequestBudget;
 import io.spillway.object.Retry;
 import io.spillway.object.RetryingObjectStore;
@@ -81,6 +82,26 @@ final class SimBroker {
 
     /** Its process is gone. */
     void onGone(SimBroker broker);
+
+    /** Whether the store can be used; where that is in question, asked at each start. */
+    default CompletableFuture<Void> probe(SimulatedThreads.SimProcess process) {
+      return NOTHING;
+    }
+
+    /** Somebody sees to a store that the probe has refused. */
+    default CompletableFuture<Void> onStoreRefused() {
+      throw new AssertionError("nothing is wrong with the store");
+    }
+
+    /** Lets go of what uses its engine, before a clean stop drains it. */
+    default CompletableFuture<Void> onStopping(SimBroker broker) {
+      return NOTHING;
+    }
+
+    /** Whether a crash may take a volume with it, and with the volume what it alone held. */
+    default boolean losesVolumes() {
+      return true;
+    }
   }
 
   final int nodeId;
@@ -190,6 +211,11 @@ final class SimBroker {
     return process.isStalled();
   }
 
+  /** Its threads and its clock. */
+  SimulatedThreads.SimProcess process() {
+    return process;
+  }
+
   int life() {
     return life;
   }
@@ -227,6 +253,12 @@ final class SimBroker {
     volume.failWritesAfter(-1);
     phase = Phase.STARTING;
     world.note("start " + nodeId + " life " + life);
+    wal = null;
+    catalog = null;
+    opening = world.probe(process).thenCompose(usable -> openEngine());
+  }
+
+  private CompletableFuture<StorageEngine> openEngine() {
     StreamCatalog newCatalog = openCatalog();
     ObjectStore store = new CountedStore(world.connect(process, "engine"));
     WriteAheadLog newWal;
@@ -242,15 +274,14 @@ final class SimBroker {
     }
     wal = newWal;
     catalog = newCatalog;
-    opening =
-        StorageEngine.open(
-            config,
-            new CheckedWal(newWal, world.truth(), world::checked, this::onWalRead),
-            newCatalog,
-            store,
-            process,
-            world.threads().randomSource(),
-            this::onFault);
+    return StorageEngine.open(
+        config,
+        new CheckedWal(newWal, world.truth(), world::checked, this::onWalRead),
+        newCatalog,
+        store,
+        process,
+        world.threads().randomSource(),
+        this::onFault);
   }
 
   private ObjectStore retrying(ObjectStore store) {
@@ -334,7 +365,7 @@ final class SimBroker {
     long torn = volume.tornWrites();
     end();
     world.coverage().add("torn write", volume.tornWrites() - torn);
-    if (!inBucket && world.random().nextInt(25) == 0) {
+    if (!inBucket && world.losesVolumes() && world.random().nextInt(25) == 0) {
       swapVolume();
     }
     start();
@@ -380,7 +411,7 @@ final class SimBroker {
     }
     world.note("stop " + nodeId);
     phase = Phase.STOPPING;
-    stopping = running.drain(patienceNanos);
+    stopping = world.onStopping(this).thenCompose(done -> running.drain(patienceNanos));
   }
 
   void failWrites(int after) {
@@ -480,6 +511,8 @@ final class SimBroker {
       world.coverage().count("refused: WAL abandoned");
       volume = newVolume();
       operator = CompletableFuture.completedFuture(null);
+    } else if (refusal instanceof ObjectStoreException.Refused) {
+      operator = world.onStoreRefused();
     } else {
       world.checked(
           () -> {
@@ -598,7 +631,9 @@ final class SimBroker {
   CompletableFuture<Void> stopForGood() {
     StorageEngine last = Objects.requireNonNull(engine);
     WriteAheadLog lastWal = Objects.requireNonNull(wal);
-    return last.drain(TimeUnit.HOURS.toNanos(1))
+    return world
+        .onStopping(this)
+        .thenCompose(done -> last.drain(TimeUnit.HOURS.toNanos(1)))
         .thenCompose(
             left -> {
               assertThat(left).as("bytes left after a clean stop").isZero();

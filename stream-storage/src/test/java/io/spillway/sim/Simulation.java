@@ -3,12 +3,7 @@ package io.spillway.sim;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.catalog.StreamCatalog.StreamState;
-import io.spillway.engine.EngineConfig;
 import io.spillway.engine.StorageEngine;
-import io.spillway.merge.MergeConfig;
-import io.spillway.object.ObjectStore;
-import io.spillway.object.SimulatedBucket;
-import io.spillway.runtime.SimulatedThreads;
 import io.spillway.sim.SimStream.SimBatch;
 import io.spillway.stream.FetchedData;
 import io.spillway.stream.StreamException;
@@ -16,25 +11,17 @@ import io.spillway.stream.StreamHandle;
 import io.spillway.upload.Failures;
 import io.spillway.wal.Batch;
 import io.spillway.wal.StreamId;
-import io.spillway.wal.WalConfig;
-import io.spillway.wal.WalConfig.IoMode;
 import io.spillway.wal.WalException;
 import io.spillway.wal.WriteAheadLog.Reservation;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Random;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 
 /**
  * Brokers' storage in a small bad world, all of it from one seed: the real engine, uploads,
@@ -44,95 +31,21 @@ import java.util.function.Consumer;
  * guarantees are checked against a naive model, and at every record of the catalog against what the
  * bucket really holds. docs/simulation.md has the fault model.
  */
-final class Simulation implements SimBroker.World, Truth.Listener {
+final class Simulation extends SimWorld {
 
   private static final int MAX_STREAMS = 6;
-  private static final int MAX_STEPS_TO_SETTLE = 600_000;
-  private static final int AUDIT_INTERVAL = 97;
 
-  private final Random random;
-  private final SimulatedThreads threads;
-  private final SimulatedBucket bucket;
-  private final Truth truth;
-  private final List<SimBroker> brokers = new ArrayList<>();
   private final List<SimStream> streams = new ArrayList<>();
-  private final List<Throwable> problems = new ArrayList<>();
-  private final Coverage coverage = new Coverage();
-  private final boolean trace = Boolean.getBoolean("sim.trace");
   private final boolean operatorErrs;
-  private final Set<Integer> fencedNodes = new HashSet<>();
-  private long hash = 1;
-  private long events;
   private long timestampMs = 1_000;
-  private boolean outage;
 
   Simulation(long seed) {
-    random = new Random(seed);
-    threads = new SimulatedThreads(random.nextLong(), 1 + random.nextInt(2_000_000));
-    boolean badNetwork = random.nextInt(4) > 0;
-    bucket =
-        new SimulatedBucket(
-            threads, badNetwork ? SimulatedBucket.Faults.many() : SimulatedBucket.Faults.none());
-    truth = new Truth(bucket.objects(), this, this::checked);
-    bucket.watch(truth);
+    super(seed);
     operatorErrs = random.nextInt(3) == 0;
-    int chainsIn5 = new int[] {0, 0, 2, 5}[random.nextInt(4)];
-    int count = 1 + Math.min(2, random.nextInt(4));
-    for (int node = 1; node <= count; node++) {
-      boolean inBucket = random.nextInt(5) < chainsIn5;
-      brokers.add(new SimBroker(node, this, engineConfig(node), walConfig(), inBucket));
-    }
+    addBrokers();
   }
 
-  private WalConfig walConfig() {
-    int segmentBytes = 64 << 10;
-    return new WalConfig(
-        Path.of("memory"),
-        (4L + random.nextInt(16)) * segmentBytes,
-        segmentBytes,
-        16 << 10,
-        32 << 10,
-        0,
-        IoMode.AUTO);
-  }
-
-  private EngineConfig engineConfig(int node) {
-    return new EngineConfig(
-        node,
-        (32L << 10) << random.nextInt(6),
-        1L << random.nextInt(13),
-        30 + random.nextInt(60),
-        256 << 10,
-        (8 << 10) << random.nextInt(4),
-        512 << random.nextInt(6),
-        random.nextInt(4) * (64L << 10),
-        random.nextInt(3) * (64L << 10),
-        random.nextInt(4) * (16L << 10),
-        64 << 10,
-        1 << (10 + random.nextInt(8)),
-        2,
-        50,
-        100L << random.nextInt(8),
-        1 + random.nextInt(6),
-        mergeConfig());
-  }
-
-  /** Small sizes, so that a seed has many merges, and some without any. */
-  private MergeConfig mergeConfig() {
-    if (random.nextInt(8) == 0) {
-      return MergeConfig.off();
-    }
-    return new MergeConfig(
-        (64L << 10) << random.nextInt(6),
-        1000,
-        (16 << 10) << random.nextInt(5),
-        (2L << 10) << random.nextInt(8),
-        2 + random.nextInt(4),
-        20L << random.nextInt(7),
-        1L << random.nextInt(10));
-  }
-
-  /** Runs the script until so many events have happened, then the end. */
+  @Override
   Coverage run(long minEvents) {
     brokers.forEach(SimBroker::start);
     while (events < minEvents) {
@@ -145,62 +58,9 @@ final class Simulation implements SimBroker.World, Truth.Listener {
     return coverage;
   }
 
-  long hash() {
-    return hash;
-  }
-
-  // The world, as brokers see it.
-
-  @Override
-  public SimulatedThreads threads() {
-    return threads;
-  }
-
-  @Override
-  public Random random() {
-    return random;
-  }
-
-  @Override
-  public Truth truth() {
-    return truth;
-  }
-
-  @Override
-  public Coverage coverage() {
-    return coverage;
-  }
-
-  @Override
-  public boolean isNodeFenced(int nodeId) {
-    return fencedNodes.contains(nodeId);
-  }
-
-  @Override
-  public ObjectStore connect(SimulatedThreads.SimProcess process, String name) {
-    return bucket.connect(process, name);
-  }
-
-  @Override
-  public void note(String what) {
-    hash = hash * 31 + what.hashCode();
-    if (trace) {
-      System.out.println(events + " " + threads.clock().nanoTime() / 1000 + " " + what);
-    }
-  }
-
-  @Override
-  public void checked(Runnable check) {
-    try {
-      check.run();
-    } catch (Throwable t) {
-      problems.add(t);
-    }
-  }
-
   @Override
   public void onOpened(SimBroker broker) {
-    fencedNodes.remove(broker.nodeId); // it has registered again
+    super.onOpened(broker);
     for (SimStream stream : streams) {
       if (stream.deleting && !stream.deleted) {
         delete(stream, broker);
@@ -253,26 +113,8 @@ final class Simulation implements SimBroker.World, Truth.Listener {
   private void act() {
     SimBroker broker = brokers.get(random.nextInt(brokers.size()));
     int dice = random.nextInt(1000);
-    if (dice < 8) {
-      broker.crash();
-    } else if (dice < 9) {
-      note("power loss");
-      coverage.count("power loss");
-      brokers.forEach(SimBroker::crash);
-    } else if (dice < 15) {
-      broker.stop(TimeUnit.SECONDS.toNanos(random.nextInt(30)));
-    } else if (dice < 24) {
-      outage = !outage && random.nextInt(3) > 0;
-      note("outage " + outage);
-      bucket.setOutage(outage);
-    } else if (dice < 27) {
-      broker.failWrites(random.nextInt(20));
-    } else if (dice < 40) {
-      idle(TimeUnit.MILLISECONDS.toNanos(1L << random.nextInt(14)));
-    } else if (dice < 46) {
-      broker.stall(TimeUnit.MILLISECONDS.toNanos(1L << random.nextInt(15)));
-    } else if (dice < 48) {
-      broker.jumpClock(random);
+    if (dice < 48) {
+      actOnMachine(broker, dice);
     } else if (dice < 50) {
       broker.startTwin();
     } else if (dice < 51 && operatorErrs) {
@@ -282,15 +124,6 @@ final class Simulation implements SimBroker.World, Truth.Listener {
       actOnStream();
     }
     brokers.forEach(SimBroker::maybeRestart);
-  }
-
-  private void idle(long nanos) {
-    long until = threads.clock().nanoTime() + nanos;
-    threads.at(until, () -> {});
-    boolean more = true;
-    while (more && threads.clock().nanoTime() < until) {
-      more = step();
-    }
   }
 
   private void actOnStream() {
@@ -318,10 +151,7 @@ final class Simulation implements SimBroker.World, Truth.Listener {
     if (serving.isEmpty()) {
       if (random.nextInt(holder.isTakeable() ? 5 : 30) == 0) {
         if (holder.isTakeable()) {
-          note("fenced by the controller: " + holder.nodeId);
-          coverage.count("fenced by the controller");
-          fencedNodes.add(holder.nodeId);
-          holder.outvote();
+          fence(holder);
         }
         claim(stream, anyBroker()); // the controller gives up on a broker that does not answer
       }
@@ -334,10 +164,6 @@ final class Simulation implements SimBroker.World, Truth.Listener {
     } else if (!stream.claiming && random.nextInt(10) == 0) {
       claim(stream, anyBroker());
     }
-  }
-
-  private SimBroker anyBroker() {
-    return brokers.get(random.nextInt(brokers.size()));
   }
 
   private void actOn(StorageEngine on, SimStream stream, SimBroker holder) {
@@ -682,10 +508,9 @@ final class Simulation implements SimBroker.World, Truth.Listener {
 
   private void settle() {
     note("settle");
-    bucket.heal();
-    outage = false;
+    healNetwork();
     for (int round = 0; round < 3; round++) {
-      until(this::allRun, "all brokers run");
+      untilAllRun();
       claimAll();
       readAll();
       if (round == 0) {
@@ -698,12 +523,6 @@ final class Simulation implements SimBroker.World, Truth.Listener {
     sweep();
     stopAll();
     failOnProblems();
-  }
-
-  private boolean allRun() {
-    brokers.forEach(SimBroker::heal);
-    fencedNodes.clear();
-    return brokers.stream().allMatch(SimBroker::isRunning);
   }
 
   private void claimAll() {
@@ -789,95 +608,13 @@ final class Simulation implements SimBroker.World, Truth.Listener {
     for (SimStream stream : streams) {
       stream.releasing = true;
     }
-    List<CompletableFuture<Void>> stops = new ArrayList<>();
-    brokers.forEach(broker -> stops.add(broker.stopForGood()));
-    until(() -> stops.stream().allMatch(CompletableFuture::isDone), "brokers stop");
-    stops.forEach(CompletableFuture::join);
+    stopBrokers();
   }
 
-  // Events.
-
-  private void steps(int count) {
-    boolean more = true;
-    for (int i = 0; i < count && more; i++) {
-      more = step();
-    }
-  }
-
-  private void until(BooleanSupplier condition, Object what) {
-    boolean more = true;
-    for (int i = 0; i < MAX_STEPS_TO_SETTLE && more && !condition.getAsBoolean(); i++) {
-      more = step();
-    }
-    assertThat(condition.getAsBoolean()).as("it comes about that %s", what).isTrue();
-  }
-
-  private boolean step() {
-    if (!threads.step()) {
-      return false;
-    }
-    events++;
-    hash = hash * 31 + threads.clock().nanoTime();
-    for (SimBroker broker : brokers) {
-      broker.look();
-    }
+  @Override
+  void checkAll() {
     for (SimStream stream : streams) {
       stream.check();
     }
-    if (events % AUDIT_INTERVAL == 0) {
-      brokers.forEach(SimBroker::audit);
-    }
-    failOnProblems();
-    return true;
-  }
-
-  private void failOnProblems() {
-    if (!threads.faults().isEmpty()) {
-      problems.addAll(threads.faults());
-      threads.faults().clear();
-    }
-    if (!problems.isEmpty()) {
-      AssertionError first = new AssertionError("after " + events + " events");
-      problems.forEach(first::addSuppressed);
-      first.initCause(problems.get(0));
-      throw first;
-    }
-  }
-
-  private <T> void watch(SimBroker of, CompletableFuture<T> future, Consumer<T> onValue) {
-    watch(
-        of,
-        future,
-        onValue,
-        failure ->
-            assertThat(
-                    of.isStopping()
-                        || of.mayFailWrites()
-                        || of.isFenced()
-                        || of.isAbandoned()
-                        || of.isOutvoted())
-                .as("request to %s failed: %s", of, failure)
-                .isTrue());
-  }
-
-  private <T> void watch(
-      SimBroker of,
-      CompletableFuture<T> future,
-      Consumer<T> onValue,
-      Consumer<Throwable> onFailure) {
-    int inLife = of.life();
-    future.whenComplete(
-        (value, failure) -> {
-          if (inLife == of.life()) {
-            checked(
-                () -> {
-                  if (failure == null) {
-                    onValue.accept(value);
-                  } else {
-                    onFailure.accept(Failures.cause(failure));
-                  }
-                });
-          }
-        });
   }
 }

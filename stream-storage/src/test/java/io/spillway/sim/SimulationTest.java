@@ -13,7 +13,7 @@ class SimulationTest {
 
   @Test
   void keepsItsGuaranteesUnderSomeSeeds() {
-    Coverage coverage = Seeds.run(Long.getLong("sim.seeds", FEW));
+    Coverage coverage = Seeds.run(Simulation::new, Long.getLong("sim.seeds", FEW));
     if (coverage.of("seed") >= FEW) {
       coverage.require(
           "crash", "takeover", "torn write", "late write", "WAL full", "fenced", "merge");
@@ -24,7 +24,7 @@ class SimulationTest {
   @Test
   @Tag("full")
   void keepsItsGuaranteesUnderManySeedsAndMeetsEveryFault() {
-    Coverage coverage = Seeds.run(Long.getLong("sim.seeds", MANY));
+    Coverage coverage = Seeds.run(Simulation::new, Long.getLong("sim.seeds", MANY));
     if (coverage.of("seed") < MANY) {
       return;
     }
@@ -41,6 +41,9 @@ class SimulationTest {
         "slow read",
         "cut read",
         "outage",
+        "deleted listed",
+        "created not listed",
+        "refused: listings stale",
         // machines and their volumes
         "crash",
         "crash while starting",
@@ -95,7 +98,7 @@ class SimulationTest {
           981, // a WAL was abandoned while its owner read it
           1284, // a newcomer took number 0 of a log that had long gone on
         }) {
-      Seeds.run(seed, 1);
+      Seeds.run(Simulation::new, seed, 1);
     }
   }
 

@@ -42,6 +42,10 @@ final class Truth implements SimulatedBucket.Watcher {
   private static final String LOG = "catalog/log/";
   private static final String CHECKPOINT = "catalog/checkpoint/";
   private static final String DATA = "data/";
+
+  /** Where starts try whether the store keeps its word. */
+  static final String PROBE = "probe/";
+
   private static final int ALL = 1_000_000;
 
   /** Told of what the catalog came to hold. */
@@ -112,6 +116,13 @@ final class Truth implements SimulatedBucket.Watcher {
     assertThat(objects.listMultiparts(DATA).join()).as("P21: unfinished uploads").isEmpty();
   }
 
+  /** Nothing has been written by any start but what it tried. */
+  void checkUntouched() {
+    assertThat(objects.list("", "", ALL).join())
+        .as("P6: what a store holds that was refused")
+        .allMatch(object -> object.key().startsWith(PROBE));
+  }
+
   long dataObjects() {
     return objects.list(DATA, "", ALL).join().size();
   }
@@ -143,7 +154,7 @@ final class Truth implements SimulatedBucket.Watcher {
       } else {
         assertThat(number).as("P7: deletion of %s", key).isLessThan(newest);
       }
-    } else if (!key.startsWith("wal/")) {
+    } else if (!key.startsWith("wal/") && !key.startsWith(PROBE)) {
       throw new AssertionError("deletion of " + key);
     }
   }

@@ -2,12 +2,9 @@ package io.spillway.kafka.group;
 
 import io.spillway.kafka.metadata.KafkaImageSubscriber;
 import io.spillway.metadata.ClusterMetadata;
-import java.util.ArrayList;
-import java.util.Collection;
+import io.spillway.partition.TestMetadata;
+import java.util.Collections;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import org.apache.kafka.common.Uuid;
@@ -19,17 +16,28 @@ import org.apache.kafka.common.metadata.TopicRecord;
 import org.apache.kafka.image.MetadataDelta;
 import org.apache.kafka.image.MetadataImage;
 import org.apache.kafka.image.MetadataProvenance;
-import org.apache.kafka.image.TopicImage;
 
-/** Metadata of a cluster of one broker, told both ways: our view, and Kafka's image. */
-final class FakeCluster implements ClusterMetadata {
+/**
+ * Metadata of a cluster where one broker leads all, told both ways: our view, and Kafka's image.
+ */
+final class FakeCluster {
 
   static final int NODE = 1;
 
+  private static final String GROUP_VERSION = "group.version";
+
   private final List<KafkaImageSubscriber> subscribers = new CopyOnWriteArrayList<>();
-  private final Map<String, Short> features = new TreeMap<>(Map.of("group.version", (short) 1));
   private volatile MetadataImage image = MetadataImage.EMPTY;
-  private volatile boolean fenced;
+  private volatile TestMetadata view = new TestMetadata();
+
+  FakeCluster() {
+    view.feature(GROUP_VERSION, 1);
+  }
+
+  /** The newest view. */
+  ClusterMetadata view() {
+    return view;
+  }
 
   void subscribe(KafkaImageSubscriber subscriber) {
     subscribers.add(subscriber);
@@ -40,19 +48,23 @@ final class FakeCluster implements ClusterMetadata {
   FakeCluster afterRestart() {
     FakeCluster next = new FakeCluster();
     next.image = image;
+    next.view = view;
     return next;
   }
 
   void withoutGroupVersion() {
-    features.clear();
+    changeView(next -> next.withoutFeature(GROUP_VERSION));
   }
 
   void fence() {
-    fenced = true;
+    changeView(next -> next.fence(NODE));
   }
 
   Uuid createTopic(String name, int partitions) {
     Uuid id = Uuid.randomUuid();
+    changeView(
+        next ->
+            next.topic(name, id, Collections.nCopies(partitions, NODE).toArray(new Integer[0])));
     change(
         delta -> {
           delta.replay(new TopicRecord().setName(name).setTopicId(id));
@@ -71,11 +83,13 @@ final class FakeCluster implements ClusterMetadata {
   }
 
   void deleteTopic(String name) {
-    Uuid id = topic(name).orElseThrow().id();
+    Uuid id = view.topic(name).orElseThrow().id();
+    changeView(next -> next.delete(name));
     change(delta -> delta.replay(new RemoveTopicRecord().setTopicId(id)));
   }
 
   void setGroupConfig(String groupId, String name, String value) {
+    changeView(next -> next.configure(ConfigResource.Type.GROUP, groupId));
     change(
         delta ->
             delta.replay(
@@ -86,95 +100,16 @@ final class FakeCluster implements ClusterMetadata {
                     .setValue(value)));
   }
 
+  private synchronized void changeView(Consumer<TestMetadata> change) {
+    TestMetadata next = view.copy();
+    change.accept(next);
+    view = next;
+  }
+
   private synchronized void change(Consumer<MetadataDelta> records) {
     MetadataDelta delta = new MetadataDelta.Builder().setImage(image).build();
     records.accept(delta);
     image = delta.apply(new MetadataProvenance(image.offset() + 1, 1, 0, true));
     subscribers.forEach(subscriber -> subscriber.onImage(delta, image));
-  }
-
-  @Override
-  public long offset() {
-    return image.offset();
-  }
-
-  @Override
-  public String clusterId() {
-    return "cluster";
-  }
-
-  @Override
-  public int controllerId() {
-    return NODE;
-  }
-
-  @Override
-  public Optional<TopicInfo> topic(String name) {
-    return Optional.ofNullable(image.topics().getTopic(name)).map(FakeCluster::info);
-  }
-
-  @Override
-  public Optional<TopicInfo> topic(Uuid id) {
-    return Optional.ofNullable(image.topics().getTopic(id)).map(FakeCluster::info);
-  }
-
-  private static TopicInfo info(TopicImage topic) {
-    List<PartitionInfo> partitions = new ArrayList<>();
-    for (int i = 0; i < topic.partitions().size(); i++) {
-      partitions.add(
-          new PartitionInfo(i, NODE, 0, 0, List.of(NODE), List.of(NODE), List.of(), List.of()));
-    }
-    return new Topic(topic.name(), topic.id(), partitions);
-  }
-
-  private record Topic(String name, Uuid id, List<PartitionInfo> partitions) implements TopicInfo {}
-
-  @Override
-  public Collection<TopicInfo> topics() {
-    return image.topics().topicsByName().values().stream().map(FakeCluster::info).toList();
-  }
-
-  @Override
-  public Collection<String> configured(ConfigResource.Type type) {
-    return image.configs().resourceData().keySet().stream()
-        .filter(resource -> resource.type() == type)
-        .map(ConfigResource::name)
-        .toList();
-  }
-
-  @Override
-  public List<BrokerInfo> brokers() {
-    return List.of(
-        new BrokerInfo(
-            NODE,
-            1,
-            fenced,
-            Optional.empty(),
-            Map.of("PLAINTEXT", new Endpoint("PLAINTEXT", "broker.example", 9092))));
-  }
-
-  @Override
-  public Map<String, String> topicOverrides(String name) {
-    return Map.of();
-  }
-
-  @Override
-  public Map<String, String> brokerOverrides(String brokerId) {
-    return Map.of();
-  }
-
-  @Override
-  public Map<String, String> groupOverrides(String groupId) {
-    return Map.of();
-  }
-
-  @Override
-  public Map<String, String> clientMetricsOverrides(String name) {
-    return Map.of();
-  }
-
-  @Override
-  public Map<String, Short> finalizedFeatures() {
-    return features;
   }
 }

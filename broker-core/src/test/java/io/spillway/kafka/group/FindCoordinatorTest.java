@@ -43,7 +43,7 @@ class FindCoordinatorTest {
     FindCoordinatorResponseData found = findOne(version, GROUP);
     assertThat(Errors.forCode(found.errorCode())).isEqualTo(Errors.NONE);
     assertThat(found.nodeId()).isEqualTo(FakeCluster.NODE);
-    assertThat(found.host()).isEqualTo("broker.example");
+    assertThat(found.host()).isEqualTo("broker-1");
     assertThat(found.port()).isEqualTo(9092);
     if (version > 0) {
       assertThat(found.errorMessage()).isEqualTo("NONE");

@@ -82,7 +82,7 @@ final class GroupBroker implements AutoCloseable {
             FakeCluster.NODE,
             all,
             partitions,
-            () -> cluster,
+            cluster::view,
             topic -> TopicConfig.DEFAULTS,
             creator,
             threads);

@@ -17,7 +17,7 @@ import org.apache.kafka.common.security.auth.KafkaPrincipal;
 import org.jspecify.annotations.Nullable;
 
 /** An exchange that remembers its one answer, and whose event loop runs in the call. */
-final class FakeExchange implements Exchange, ConnectionInfo {
+public class FakeExchange implements Exchange, ConnectionInfo {
 
   final List<String> answers = new ArrayList<>();
   @Nullable ApiMessage response;
@@ -33,7 +33,7 @@ final class FakeExchange implements Exchange, ConnectionInfo {
     this(api, version, request, "client");
   }
 
-  FakeExchange(ApiKeys api, int version, ApiMessage request, String clientId) {
+  public FakeExchange(ApiKeys api, int version, ApiMessage request, String clientId) {
     this.request = request;
     this.context =
         new RequestContext(
@@ -61,7 +61,7 @@ final class FakeExchange implements Exchange, ConnectionInfo {
   }
 
   /** The response's bytes have left. */
-  void sent() {
+  public void sent() {
     Runnable once = release;
     release = null;
     if (once != null) {
