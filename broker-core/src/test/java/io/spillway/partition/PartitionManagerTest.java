@@ -145,9 +145,9 @@ class PartitionManagerTest {
     restarted.appendDurably(idempotent(7, 2, 5, "c"));
     Partitions again = restart();
     assertThat(again.append(idempotent(9, 0, 0, "a")).told)
-        .containsExactly("appended at 0 time -1");
+        .containsExactly("appended at 0 time " + TestBatches.NOW_MS);
     assertThat(again.append(idempotent(7, 2, 5, "c")).told)
-        .containsExactly("appended at 2 time -1");
+        .containsExactly("appended at 2 time " + TestBatches.NOW_MS);
     assertThat(again.append(idempotent(7, 2, 7, "x")).error)
         .isEqualTo(Errors.OUT_OF_ORDER_SEQUENCE_NUMBER);
     assertThat(store.openData).isZero();
@@ -165,7 +165,7 @@ class PartitionManagerTest {
     assertThat(partitions.partition().deleteRecords(-1).join()).isEqualTo(3);
     assertThat(restart().append(idempotent(9, 0, 1, "b")).told)
         .as("G5: known, though neither batch can be read any more")
-        .containsExactly("appended at 2 time -1");
+        .containsExactly("appended at 2 time " + TestBatches.NOW_MS);
   }
 
   @Test
@@ -174,7 +174,7 @@ class PartitionManagerTest {
     partitions.appendDurably(idempotent(9, 0, 0, "a"));
     partitions.stream().checkpoint = new StateAt(1, ByteBuffer.allocate(40));
     assertThat(restart().append(idempotent(9, 0, 0, "a")).told)
-        .containsExactly("appended at 0 time -1");
+        .containsExactly("appended at 0 time " + TestBatches.NOW_MS);
   }
 
   @Test
