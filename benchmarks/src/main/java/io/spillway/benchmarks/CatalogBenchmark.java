@@ -283,6 +283,7 @@ public final class CatalogBenchmark {
   }
 
   /** A catalog on its own threads. */
+  @AmbientRuntime
   private final class Opened implements AutoCloseable {
     private static final int UNDER_WAY = 64;
 

@@ -15,7 +15,8 @@ import java.util.function.Consumer;
 
 /**
  * The catalog as one broker sees it: everything up to {@link #position} of its shared log is
- * applied. Queries are answered from that state and are safe for any thread.
+ * applied. Queries are answered from that state and are safe for any thread; those for extents and
+ * objects fail with {@link CatalogException.Rebuilding} while a lost index is made again.
  */
 public interface StreamCatalog extends AutoCloseable {
 
@@ -61,6 +62,18 @@ public interface StreamCatalog extends AutoCloseable {
   Optional<Extent> firstExtentAtOrAfter(StreamId id, long timestampMs);
 
   Optional<ObjectRef> object(String key);
+
+  /**
+   * Whether it is known that no extent refers to the object: it may be deleted. False while the
+   * catalog cannot tell ({@link CatalogException.Rebuilding}); then a sweep finds out later.
+   */
+  default boolean isUnreferenced(String key) {
+    try {
+      return object(key).isEmpty();
+    } catch (CatalogException.Rebuilding e) {
+      return false;
+    }
+  }
 
   /** Every object that an extent refers to. */
   List<ObjectRef> objects();

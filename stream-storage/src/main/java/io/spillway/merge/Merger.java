@@ -4,6 +4,7 @@ import io.spillway.catalog.CatalogCommand;
 import io.spillway.catalog.CatalogCommand.Merge;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
 import io.spillway.catalog.CatalogCommand.SetRuleLevel;
+import io.spillway.catalog.CatalogException;
 import io.spillway.catalog.StreamCatalog;
 import io.spillway.catalog.StreamCatalog.Verdict;
 import io.spillway.merge.ObjectMerge.Merged;
@@ -190,7 +191,13 @@ public final class Merger implements AutoCloseable {
       return;
     }
     long began = clock.nanoTime();
-    MergePlanner.Plan plan = planner.plan(stoppedAt);
+    MergePlanner.Plan plan;
+    try {
+      plan = planner.plan(stoppedAt);
+    } catch (CatalogException.Rebuilding e) {
+      later(clock.nanoTime() - began);
+      return;
+    }
     stoppedAt = plan.stoppedAt();
     if (plan.tasks().isEmpty()) {
       restedAt = position;
@@ -230,12 +237,16 @@ public final class Merger implements AutoCloseable {
 
   private CompletableFuture<Void> merge(MergeTask task) {
     Map<String, ObjectRef> objects = new HashMap<>();
-    for (String key : task.sources()) {
-      Optional<ObjectRef> object = catalog.object(key);
-      if (object.isEmpty()) {
-        return CompletableFuture.completedFuture(null); // trimmed or deleted since the look
+    try {
+      for (String key : task.sources()) {
+        Optional<ObjectRef> object = catalog.object(key);
+        if (object.isEmpty()) {
+          return CompletableFuture.completedFuture(null); // trimmed or deleted since the look
+        }
+        objects.put(key, object.get());
       }
-      objects.put(key, object.get());
+    } catch (CatalogException.Rebuilding e) {
+      return CompletableFuture.completedFuture(null); // the next look tries again
     }
     long birth = Math.max(0, catalog.position());
     buildingBirth = birth;
@@ -273,8 +284,7 @@ public final class Merger implements AutoCloseable {
   /** On the catalog's thread. */
   private void onVerdict(MergeTask task, Merged merged, Verdict verdict) {
     String key = merged.object().key();
-    boolean isReferenced = catalog.object(key).isPresent();
-    if (!isReferenced) {
+    if (catalog.isUnreferenced(key)) {
       host.discard(key); // void, or all of its streams were deleted, or trimmed beyond it
     }
     List<Boolean> applied =
@@ -288,8 +298,7 @@ public final class Merger implements AutoCloseable {
       mergedObjects.incrementAndGet();
       mergedBytes.addAndGet(merged.object().sizeBytes());
       Set<String> sources = task.sources();
-      replacedObjects.addAndGet(
-          sources.stream().filter(source -> catalog.object(source).isEmpty()).count());
+      replacedObjects.addAndGet(sources.stream().filter(catalog::isUnreferenced).count());
       LOG.debug("merged {} extents of {} objects into {}", task.relief(), sources.size(), key);
       scheduler.execute(() -> progress = true);
     }

@@ -2,6 +2,7 @@ package io.spillway.read;
 
 import io.spillway.cache.BoundedCache;
 import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.catalog.CatalogException;
 import io.spillway.catalog.StreamCatalog;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.ObjectStoreException;
@@ -16,6 +17,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.LongPredicate;
+import java.util.function.Supplier;
 
 /**
  * Reads what is committed: catalog → index → blocks. Its threads, memory and requests are its own,
@@ -86,6 +88,26 @@ public final class ObjectReads {
       int maxBytes,
       ReadAhead readAhead,
       long client) {
+    return told(stream, () -> fetchNow(stream, offset, endOffset, maxBytes, readAhead, client));
+  }
+
+  /** The catalog may be unable to answer, too. */
+  private static <T> CompletableFuture<T> told(
+      StreamId stream, Supplier<CompletableFuture<T>> reading) {
+    try {
+      return reading.get();
+    } catch (CatalogException e) {
+      return CompletableFuture.failedFuture(storageFailure(stream, e));
+    }
+  }
+
+  private CompletableFuture<FetchedData> fetchNow(
+      StreamId stream,
+      long offset,
+      long endOffset,
+      int maxBytes,
+      ReadAhead readAhead,
+      long client) {
     List<Extent> extents = catalog.extents(stream, offset, MAX_EXTENTS);
     if (extents.isEmpty() || extents.get(0).baseOffset() > offset) { // coverage has no holes
       return CompletableFuture.failedFuture(
@@ -128,8 +150,7 @@ public final class ObjectReads {
   /** See {@link TimeSearch#firstBatch}. */
   public CompletableFuture<Optional<BatchTime>> firstBatch(
       StreamId stream, long fromOffset, LongPredicate timestampMs) {
-    return search
-        .firstBatch(stream, fromOffset, timestampMs)
+    return told(stream, () -> search.firstBatch(stream, fromOffset, timestampMs))
         .exceptionally(
             failure -> {
               throw storageFailure(stream, failure);
@@ -138,8 +159,7 @@ public final class ObjectReads {
 
   /** See {@link TimeSearch#largestBatch}. */
   public CompletableFuture<Optional<BatchTime>> largestBatch(StreamId stream, long fromOffset) {
-    return search
-        .largestBatch(stream, fromOffset)
+    return told(stream, () -> search.largestBatch(stream, fromOffset))
         .exceptionally(
             failure -> {
               throw storageFailure(stream, failure);

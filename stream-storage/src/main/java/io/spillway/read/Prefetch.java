@@ -1,6 +1,7 @@
 package io.spillway.read;
 
 import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.catalog.CatalogException;
 import io.spillway.format.v1.ObjectIndex.Block;
 import io.spillway.read.ObjectRanges.Located;
 import io.spillway.wal.StreamId;
@@ -45,8 +46,12 @@ final class Prefetch {
 
   /** Completes when all has been asked for that will be. */
   CompletableFuture<@Nullable Void> run() {
-    List<Extent> extents = ranges.catalog().extents(stream, nextOffset, MAX_EXTENTS);
-    return run(extents, 0).exceptionally(failure -> null);
+    try {
+      List<Extent> extents = ranges.catalog().extents(stream, nextOffset, MAX_EXTENTS);
+      return run(extents, 0).exceptionally(failure -> null);
+    } catch (CatalogException e) {
+      return CompletableFuture.completedFuture(null); // its index is gone: the reader is told
+    }
   }
 
   /** Exclusive bound of what is on its way. */

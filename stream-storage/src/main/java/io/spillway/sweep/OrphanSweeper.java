@@ -141,7 +141,7 @@ public final class OrphanSweeper implements AutoCloseable {
             page -> {
               for (ObjectInfo info : page) {
                 if (DataKeys.birth(info.key()).isPresent()
-                    && catalog.object(info.key()).isEmpty()
+                    && catalog.isUnreferenced(info.key())
                     && unreferenced.size() < MAX_CANDIDATES) {
                   unreferenced.add(info.key());
                 }
@@ -182,7 +182,7 @@ public final class OrphanSweeper implements AutoCloseable {
   }
 
   private void remove(Set<String> objects, Set<String> uploads, long floor) {
-    List<String> orphans = objects.stream().filter(key -> catalog.object(key).isEmpty()).toList();
+    List<String> orphans = objects.stream().filter(catalog::isUnreferenced).toList();
     LOG.info(
         "removing {} orphaned objects and {} unfinished uploads born below {}",
         orphans.size(),

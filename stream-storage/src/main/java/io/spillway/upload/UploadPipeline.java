@@ -439,7 +439,7 @@ public final class UploadPipeline implements AutoCloseable {
 
   private void onCommitted(Uploaded uploaded, Map<UploadSource, Long> ends, Verdict verdict) {
     buildingBirth = Long.MAX_VALUE;
-    if (catalog.object(uploaded.object().key()).isEmpty()) {
+    if (catalog.isUnreferenced(uploaded.object().key())) {
       discard(uploaded); // void, or all of its streams were deleted, or trimmed beyond it
     }
     if (verdict instanceof Verdict.Rejected rejected) {
