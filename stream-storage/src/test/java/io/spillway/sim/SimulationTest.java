@@ -91,6 +91,7 @@ class SimulationTest {
           3, // an incarnation that had ended was given a stream, and nobody closed it
           155, // extents were merged one by one, for ever
           50, // a stream was deleted by one broker while another recovered it
+          228, // a zombie acknowledged what others had recovered, after the stream was deleted
           312, // a claim waited for its own broker
           505, // a fetch that looked again found a later high watermark
           905, // another broker deleted what this one's trim had freed, before it knew of it
