@@ -77,7 +77,7 @@ final class EngineDrain {
     if (fence.cause() != null) {
       return CompletableFuture.completedFuture(false);
     }
-    return streams.whenSettled().thenCompose(settled -> drainAll(streams.all()));
+    return streams.whenSettled().thenCompose(settled -> drainAll(streams.held()));
   }
 
   private CompletableFuture<Boolean> drainAll(List<StreamLog> all) {

@@ -223,7 +223,14 @@ final class ForeignChains implements AutoCloseable {
     @Override
     public UploadPipeline uploads(WriteAheadLog chain) {
       return new UploadPipeline(
-          limits, chain, catalog, store, threads, scheduler, random, faults, () -> {});
+          limits, chain, catalog, store, threads, scheduler, random, this::onFault, () -> {});
+    }
+
+    /** A stop cuts a drain off where it is; whoever claims next begins it anew. */
+    private void onFault(String part, Throwable cause) {
+      if (!closed) {
+        faults.onFault(part, cause);
+      }
     }
 
     @Override

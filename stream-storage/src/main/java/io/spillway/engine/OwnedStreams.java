@@ -69,8 +69,9 @@ final class OwnedStreams {
     recovered.forEach(log -> logs.put(log.id(), log));
   }
 
-  List<StreamLog> all() {
-    return List.copyOf(logs.values());
+  /** Those that are still this broker's, as far as it knows. */
+  List<StreamLog> held() {
+    return logs.values().stream().filter(log -> log.lost() == null).toList();
   }
 
   /** Forgets what this engine knows of the stream. */

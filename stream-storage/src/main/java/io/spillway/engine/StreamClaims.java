@@ -270,9 +270,10 @@ final class StreamClaims {
       throw fenced;
     }
     StreamLog known = streams.get(state.id());
-    if (known != null && known.highWatermark() < state.committedEndOffset()) {
-      // It was taken over and given back before this broker noticed: the log would go on in a past
-      // that another owner has written beyond (G2).
+    if (known != null
+        && (known.lost() != null || known.highWatermark() < state.committedEndOffset())) {
+      // It was taken over and given back before this broker noticed, or while it claimed: the log
+      // would go on in a past that another owner has written beyond (G2).
       streams.drop(state.id(), "another broker has written to it since");
     }
     StreamLog log = streams.getOrCreate(state);

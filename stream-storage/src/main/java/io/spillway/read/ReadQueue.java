@@ -207,13 +207,14 @@ final class ReadQueue {
     synchronized (this) {
       passes++;
     }
+    boolean isStuck = false;
     while (true) {
       Get get = null;
       Request.Single single = null;
       long missingBytes = 0;
       synchronized (this) {
         isDispatching = false;
-        Request next = next();
+        Request next = next(isStuck);
         if (next instanceof Load load) {
           get = merge(load);
         } else if (next instanceof Request.Single alone) {
@@ -225,22 +226,36 @@ final class ReadQueue {
         }
       }
       if (get != null) {
+        isStuck = false;
         sender.send(get);
       } else if (single != null) {
         single.send();
-      } else if (missingBytes == 0 || !sender.reclaim(missingBytes)) {
+      } else if (missingBytes == 0) {
         return;
+      } else if (!sender.reclaim(missingBytes)) {
+        if (isStuck) {
+          return;
+        }
+        isStuck = true;
       }
     }
   }
 
-  private @Nullable Request next() {
+  /**
+   * @param isStuck whether the next in turn lacks room and nothing that came ahead can be given up:
+   *     if nothing is under way either, what is queued to be fetched ahead has the room, and gives
+   *     it back only by being fetched
+   */
+  private @Nullable Request next(boolean isStuck) {
     if (requests >= maxRequests) {
       return null;
     }
     Request wanted = demand.peek();
     if (wanted != null) {
-      return hasRoom(wanted.bytes()) ? wanted : null;
+      if (hasRoom(wanted.bytes())) {
+        return wanted;
+      }
+      return isStuck && requests == 0 ? ahead.peek() : null;
     }
     return requestsAhead < Math.max(1, maxRequests / 2) ? ahead.peek() : null;
   }

@@ -159,6 +159,24 @@ class ReadQueueTest {
   }
 
   @Test
+  void whatIsQueuedAheadAndHasTheRoomIsFetchedWhenNothingElseCanGiveWay() {
+    ReadQueue queue = queue(1_000, 2);
+    assertThat(queue.takeAhead(7, 700)).isTrue();
+    queue.submitAhead(load(7, "a", 0, 3));
+    queue.submitAhead(load(7, "b", 0, 2));
+    runTasks();
+    queue.submit(load(1, "c", 0, 4));
+    runTasks();
+    assertThat(sent).extracting(Get::objectKey).containsExactly("a");
+    end(queue, 0);
+    assertThat(sent).extracting(Get::objectKey).as("no room for c").containsExactly("a", "b");
+
+    reclaimable = 700; // both have come
+    end(queue, 1);
+    assertThat(sent).extracting(Get::objectKey).containsExactly("a", "b", "c");
+  }
+
+  @Test
   void moreThanTheBudgetGoesAlone() {
     ReadQueue queue = queue(300, 4);
     queue.submit(load(1, "a", 0, 0));

@@ -94,10 +94,14 @@ class SimulationTest {
           228, // a zombie acknowledged what others had recovered, after the stream was deleted
           312, // a claim waited for its own broker
           505, // a fetch that looked again found a later high watermark
+          822, // a claim went on with what the broker lost while it claimed
           905, // another broker deleted what this one's trim had freed, before it knew of it
           919, // the claim of a fenced broker came through on what it had known before
           981, // a WAL was abandoned while its owner read it
           1284, // a newcomer took number 0 of a log that had long gone on
+          2413, // a stop was held up by a recovered stream that another broker had deleted
+          2937, // a stop in the middle of a takeover was a fault
+          2832, // a fetch waited for room that was queued to be fetched ahead, and went nowhere
         }) {
       Seeds.run(Simulation::new, seed, 1);
     }
