@@ -18,7 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("full")
 class PartitionBugsTest {
 
-  private final PlantedBugs bugs = new PlantedBugs(PartitionSimulation.class, 200);
+  private final PlantedBugs bugs =
+      new PlantedBugs(PartitionSimulation.class, PartitionSimulationTest.MANY);
 
   @TempDir Path temp;
 

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 class PartitionSimulationTest {
 
   private static final long FEW = 30;
-  private static final long MANY = 200;
+  static final long MANY = 400;
 
   @Test
   void producersGetExactlyOnceUnderSomeSeeds() {
