@@ -5,9 +5,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -36,7 +33,6 @@ public final class CatchUpBenchmark {
   private static final int PARTITIONS = 16;
   private static final int WARM_UP_MIB = 768;
   private static final int BEHIND_MIB = 256;
-  private static final long SETTLE_MS = 3_000;
   private static final int WARM_UP_READS = 3;
   private static final int QUIET_TRIES = 60;
   private static final long QUIET_MS = 2_000;
@@ -48,33 +44,19 @@ public final class CatchUpBenchmark {
     Path root = Path.of(arguments[0]).toAbsolutePath().normalize();
     int mib = Integer.parseInt(arguments[1]);
     int rounds = Integer.parseInt(arguments[2]);
-    List<String> systems =
-        arguments.length > 3 ? List.of(arguments[3]) : List.of("spillway", "kafka");
-    Map<String, List<double[]>> results = new LinkedHashMap<>();
-    systems.forEach(system -> results.put(system, new ArrayList<>()));
-    for (int round = 0; round < rounds; round++) {
-      List<String> order = new ArrayList<>(systems);
-      if (round % 2 == 1) {
-        Collections.reverse(order);
-      }
-      for (String system : order) {
-        double[] result = measure(system, root, mib);
-        System.err.printf(
-            "round %d %s: %.0f MB/s, %.2f CPU-s/GiB, %.0f MiB resident%n",
-            round, system, result[0], result[1], result[2]);
-        results.computeIfAbsent(system, name -> new ArrayList<>()).add(result);
-      }
-    }
+    List<String> systems = arguments.length > 3 ? List.of(arguments[3]) : SystemUnderTest.SYSTEMS;
+    Map<String, List<double[]>> results =
+        Rounds.measure(
+            systems,
+            rounds,
+            "%.0f MB/s, %.2f CPU-s/GiB, %.0f MiB resident",
+            system -> measure(system, root, mib));
     print(results, mib, rounds);
   }
 
   private static double[] measure(String system, Path root, int mib) throws Exception {
     Path directory = Files.createTempDirectory(root.resolve("benchmarks/target"), system);
-    int port = SystemUnderTest.freePort();
-    try (SystemUnderTest broker =
-        system.equals("kafka")
-            ? SystemUnderTest.kafka(root, directory, port)
-            : SystemUnderTest.spillway(root, directory, port)) {
+    try (SystemUnderTest broker = SystemUnderTest.start(system, root, directory, Pinning.NONE)) {
       String servers = broker.bootstrapServers();
       try (Admin admin = Admin.create(Map.of("bootstrap.servers", servers))) {
         admin
@@ -85,7 +67,7 @@ public final class CatchUpBenchmark {
             .all()
             .get();
       }
-      Thread.sleep(SETTLE_MS); // see ProduceSideBySide
+      Thread.sleep(SystemUnderTest.SETTLE_MS);
       RandomRecords.produce(servers, "warm-up", PARTITIONS, WARM_UP_MIB);
       RandomRecords.produce(servers, "backlog", PARTITIONS, mib);
       RandomRecords.produce(servers, "behind", PARTITIONS, BEHIND_MIB);
@@ -143,17 +125,15 @@ public final class CatchUpBenchmark {
 
   private static void print(Map<String, List<double[]>> results, int mib, int rounds) {
     System.out.printf(
-        "%d rounds of %d MiB; median (min-max); page cache: %s%n%n",
-        rounds, mib, PageCache.method());
-    System.out.println("| system | MB/s | broker CPU-s/GiB | resident MiB |");
-    System.out.println("|---|---|---|---|");
+        "%d rounds of %d MiB; median (min-max); page cache: %s%n", rounds, mib, PageCache.method());
+    Table table = new Table("system", "MB/s", "broker CPU-s/GiB", "resident MiB");
     results.forEach(
         (system, rows) ->
-            System.out.printf(
-                "| %s | %s | %s | %s |%n",
+            table.add(
                 system,
                 Spread.of(rows, 0, "%.0f"),
                 Spread.of(rows, 1, "%.2f"),
                 Spread.of(rows, 2, "%.0f")));
+    table.printMarkdown(System.out);
   }
 }

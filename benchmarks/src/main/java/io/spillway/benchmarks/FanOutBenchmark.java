@@ -3,9 +3,6 @@ package io.spillway.benchmarks;
 import io.spillway.runtime.AmbientRuntime;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -47,19 +44,8 @@ public final class FanOutBenchmark {
     double seconds = arguments.length > 2 ? Double.parseDouble(arguments[2]) : 20;
     double rate = 1e6 * (arguments.length > 3 ? Double.parseDouble(arguments[3]) : 20);
     FanOutBenchmark benchmark = new FanOutBenchmark(root, seconds, rate);
-    Map<String, List<double[]>> results = new LinkedHashMap<>();
-    SystemUnderTest.SYSTEMS.forEach(system -> results.put(system, new ArrayList<>()));
-    for (int round = 0; round < rounds; round++) {
-      List<String> order = new ArrayList<>(SystemUnderTest.SYSTEMS);
-      if (round % 2 == 1) {
-        Collections.reverse(order);
-      }
-      for (String system : order) {
-        double[] result = benchmark.measure(system);
-        System.err.printf("round %d %s: %.2f CPU-s/GiB moved%n", round, system, result[0]);
-        results.computeIfAbsent(system, name -> new ArrayList<>()).add(result);
-      }
-    }
+    Map<String, List<double[]>> results =
+        Rounds.measure(SystemUnderTest.SYSTEMS, rounds, "%.2f CPU-s/GiB moved", benchmark::measure);
     System.out.printf(
         "%d rounds of %.0f s at %.0f MB/s to %d groups; median (least-most)%n",
         rounds, seconds, rate / 1e6, GROUPS);

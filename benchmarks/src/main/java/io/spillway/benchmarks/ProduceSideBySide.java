@@ -3,8 +3,6 @@ package io.spillway.benchmarks;
 import io.spillway.runtime.AmbientRuntime;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -24,7 +22,6 @@ public final class ProduceSideBySide {
 
   private static final int PARTITIONS = 16;
   private static final int WARM_UP_MIB = 512;
-  private static final long SETTLE_MS = 3_000;
 
   private ProduceSideBySide() {}
 
@@ -32,40 +29,22 @@ public final class ProduceSideBySide {
     Path root = Path.of(arguments[0]).toAbsolutePath().normalize();
     int mib = Integer.parseInt(arguments[1]);
     int rounds = Integer.parseInt(arguments[2]);
-    Map<String, List<double[]>> results = new LinkedHashMap<>();
-    results.put("spillway", new ArrayList<>());
-    results.put("kafka", new ArrayList<>());
-    for (int round = 0; round < rounds; round++) {
-      List<String> order =
-          round % 2 == 0 ? List.of("spillway", "kafka") : List.of("kafka", "spillway");
-      for (String system : order) {
-        double[] result = measure(system, root, mib);
-        System.err.printf(
-            "round %d %s: %.2f CPU-s/GiB, %.0f MiB/s, %.0f MiB resident%n",
-            round, system, result[0], result[1], result[2]);
-        rowsOf(results, system).add(result);
-      }
-    }
+    Map<String, List<double[]>> results =
+        Rounds.measure(
+            SystemUnderTest.SYSTEMS,
+            rounds,
+            "%.2f CPU-s/GiB, %.0f MiB/s, %.0f MiB resident",
+            system -> measure(system, root, mib));
     print(results, mib, rounds);
-  }
-
-  private static List<double[]> rowsOf(Map<String, List<double[]>> results, String system) {
-    return results.computeIfAbsent(system, name -> new ArrayList<>());
   }
 
   private static double[] measure(String system, Path root, int mib) throws Exception {
     Path directory = Files.createTempDirectory(root.resolve("benchmarks/target"), system);
-    int port = SystemUnderTest.freePort();
-    try (SystemUnderTest broker =
-        system.equals("kafka")
-            ? SystemUnderTest.kafka(root, directory, port)
-            : SystemUnderTest.spillway(root, directory, port)) {
+    try (SystemUnderTest broker = SystemUnderTest.start(system, root, directory, Pinning.NONE)) {
       try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
         admin.createTopics(Set.of(new NewTopic("bench", PARTITIONS, (short) 1))).all().get();
       }
-      // An idempotent producer that meets a partition without a leader, as Kafka's are for a moment
-      // after their creation, can jam for good.
-      Thread.sleep(SETTLE_MS);
+      Thread.sleep(SystemUnderTest.SETTLE_MS);
       RandomRecords.produce(broker.bootstrapServers(), "bench", PARTITIONS, WARM_UP_MIB);
       broker.awaitSettled();
       double cpuBefore = broker.cpuSeconds();
@@ -81,16 +60,15 @@ public final class ProduceSideBySide {
   }
 
   private static void print(Map<String, List<double[]>> results, int mib, int rounds) {
-    System.out.printf("%d rounds of %d MiB; median (min-max)%n%n", rounds, mib);
-    System.out.println("| system | broker CPU-s/GiB | MiB/s | resident MiB |");
-    System.out.println("|---|---|---|---|");
+    System.out.printf("%d rounds of %d MiB; median (min-max)%n", rounds, mib);
+    Table table = new Table("system", "broker CPU-s/GiB", "MiB/s", "resident MiB");
     results.forEach(
         (system, rows) ->
-            System.out.printf(
-                "| %s | %s | %s | %s |%n",
+            table.add(
                 system,
                 Spread.of(rows, 0, "%.2f"),
                 Spread.of(rows, 1, "%.0f"),
                 Spread.of(rows, 2, "%.0f")));
+    table.printMarkdown(System.out);
   }
 }

@@ -55,10 +55,6 @@ abstract class SystemUnderTest implements AutoCloseable {
         : spillway(root, directory, port, pinning);
   }
 
-  static SystemUnderTest kafka(Path root, Path directory, int port) throws Exception {
-    return kafka(root, directory, port, Pinning.NONE);
-  }
-
   /** Apache Kafka, as its defaults have it: no fsync. */
   private static SystemUnderTest kafka(Path root, Path directory, int port, Pinning pinning)
       throws Exception {
@@ -91,10 +87,6 @@ abstract class SystemUnderTest implements AutoCloseable {
     List<String> serve = new ArrayList<>(java);
     serve.addAll(List.of("kafka.Kafka", properties.toString()));
     return new Kafka(directory, pinning.command(serve), port);
-  }
-
-  static SystemUnderTest spillway(Path root, Path directory, int port) throws Exception {
-    return spillway(root, directory, port, Pinning.NONE);
   }
 
   /** Spillway with its embedded defaults; uploads every few seconds so that they are measured. */

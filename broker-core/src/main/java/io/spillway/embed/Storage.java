@@ -208,24 +208,20 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
     StorageConfig storage = config.storage();
     BudgetConfig budgets = config.budgets();
     EngineConfig defaults = EngineConfig.defaults(config.node().nodeId());
-    return new EngineConfig(
-        config.node().nodeId(),
-        storage.uploadBytes(),
-        storage.uploadIntervalMs(),
-        defaults.walFillUploadPercent(),
-        budgets.uploadBufferBytes(),
-        defaults.minPartBytes(),
-        defaults.objectBlockBytes(),
-        budgets.tailCacheBytes(),
-        budgets.blockCacheBytes(),
-        budgets.indexCacheBytes(),
-        budgets.readAheadBytes(),
-        (int) Math.min(defaults.maxReadAheadBytes(), budgets.readAheadBytes() / 4),
-        config.network().ioThreads(),
-        defaults.drainPollMs(),
-        defaults.sweepIntervalMs(),
-        budgets.readRequests(),
-        mergeConfig(config.merging(), defaults.merge()));
+    return defaults.toBuilder()
+        .uploadBytes(storage.uploadBytes())
+        .uploadIntervalMs(storage.uploadIntervalMs())
+        .uploadBufferBytes(budgets.uploadBufferBytes())
+        .tailCacheBytes(budgets.tailCacheBytes())
+        .blockCacheBytes(budgets.blockCacheBytes())
+        .indexCacheBytes(budgets.indexCacheBytes())
+        .readBufferBytes(budgets.readAheadBytes())
+        .maxReadAheadBytes(
+            (int) Math.min(defaults.maxReadAheadBytes(), budgets.readAheadBytes() / 4))
+        .readThreads(config.network().ioThreads())
+        .readRequests(budgets.readRequests())
+        .merge(mergeConfig(config.merging(), defaults.merge()))
+        .build();
   }
 
   private static MergeConfig mergeConfig(MergingConfig merging, MergeConfig defaults) {

@@ -124,13 +124,7 @@ final class OwnershipRules {
     if (unfit != null || stream == null) {
       return state.rejected(String.valueOf(unfit));
     }
-    if (c.endOffset() != stream.committedEndOffset) {
-      return state.rejected(
-          "stream %s cannot end at %d, it is committed to %d"
-              .formatted(c.stream(), c.endOffset(), stream.committedEndOffset));
-    }
-    resolve(stream);
-    return state.applied();
+    return endAt(stream, c.endOffset());
   }
 
   Verdict recovered(Recovered c) {
@@ -158,10 +152,15 @@ final class OwnershipRules {
     if (stale != null) {
       return state.rejected(stale);
     }
-    if (c.endOffset() != stream.committedEndOffset) {
+    return endAt(stream, c.endOffset());
+  }
+
+  /** P11: resolved once the catalog has all of it, and not before. */
+  private Verdict endAt(StreamEntry stream, long endOffset) {
+    if (endOffset != stream.committedEndOffset) {
       return state.rejected(
           "stream %s cannot end at %d, it is committed to %d"
-              .formatted(c.stream(), c.endOffset(), stream.committedEndOffset));
+              .formatted(stream.id, endOffset, stream.committedEndOffset));
     }
     resolve(stream);
     return state.applied();

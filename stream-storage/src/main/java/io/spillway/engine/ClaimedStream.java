@@ -248,20 +248,13 @@ final class ClaimedStream implements StreamHandle {
 
   private CompletableFuture<Optional<Long>> findBatchByTimestamp(long timestampMs, int looks) {
     long start = log.logStartOffset();
-    Optional<Extent> extent = engine.catalog().firstExtentAtOrAfter(log.id(), timestampMs);
     Optional<BatchTime> inWal = log.firstPendingAtOrAfter(timestampMs);
-    CompletableFuture<Optional<BatchTime>> inObjects =
-        extent.isEmpty()
-            ? CompletableFuture.completedFuture(Optional.empty())
-            : engine
-                .objectReads()
-                .firstBatch(
-                    log.id(),
-                    Math.max(start, extent.get().baseOffset()),
-                    batchMs -> batchMs >= timestampMs);
     CompletableFuture<Optional<Long>> found =
-        inObjects.thenApply(
-            batch -> batch.or(() -> inWal).map(each -> Math.max(start, each.baseOffset())));
+        engine
+            .objectReads()
+            .firstBatchAtOrAfter(log.id(), start, timestampMs)
+            .thenApply(
+                batch -> batch.or(() -> inWal).map(each -> Math.max(start, each.baseOffset())));
     return lookingAgain(found, looks, () -> findBatchByTimestamp(timestampMs, looks - 1));
   }
 

@@ -94,88 +94,29 @@ public record EngineConfig(
         MergeConfig.defaults());
   }
 
+  /** A configuration that differs from this one in some respects. */
+  public Builder toBuilder() {
+    return new Builder(this);
+  }
+
   public EngineConfig withUploads(long bytes, long intervalMs) {
-    return new EngineConfig(
-        nodeId,
-        bytes,
-        intervalMs,
-        walFillUploadPercent,
-        uploadBufferBytes,
-        minPartBytes,
-        objectBlockBytes,
-        tailCacheBytes,
-        blockCacheBytes,
-        indexCacheBytes,
-        readBufferBytes,
-        maxReadAheadBytes,
-        readThreads,
-        drainPollMs,
-        sweepIntervalMs,
-        readRequests,
-        merge);
+    return toBuilder().uploadBytes(bytes).uploadIntervalMs(intervalMs).build();
   }
 
   public EngineConfig withCaches(long tailBytes, long blockBytes, long indexBytes) {
-    return new EngineConfig(
-        nodeId,
-        uploadBytes,
-        uploadIntervalMs,
-        walFillUploadPercent,
-        uploadBufferBytes,
-        minPartBytes,
-        objectBlockBytes,
-        tailBytes,
-        blockBytes,
-        indexBytes,
-        readBufferBytes,
-        maxReadAheadBytes,
-        readThreads,
-        drainPollMs,
-        sweepIntervalMs,
-        readRequests,
-        merge);
+    return toBuilder()
+        .tailCacheBytes(tailBytes)
+        .blockCacheBytes(blockBytes)
+        .indexCacheBytes(indexBytes)
+        .build();
   }
 
   public EngineConfig withSweepInterval(long intervalMs) {
-    return new EngineConfig(
-        nodeId,
-        uploadBytes,
-        uploadIntervalMs,
-        walFillUploadPercent,
-        uploadBufferBytes,
-        minPartBytes,
-        objectBlockBytes,
-        tailCacheBytes,
-        blockCacheBytes,
-        indexCacheBytes,
-        readBufferBytes,
-        maxReadAheadBytes,
-        readThreads,
-        drainPollMs,
-        intervalMs,
-        readRequests,
-        merge);
+    return toBuilder().sweepIntervalMs(intervalMs).build();
   }
 
   public EngineConfig withMerging(MergeConfig merging) {
-    return new EngineConfig(
-        nodeId,
-        uploadBytes,
-        uploadIntervalMs,
-        walFillUploadPercent,
-        uploadBufferBytes,
-        minPartBytes,
-        objectBlockBytes,
-        tailCacheBytes,
-        blockCacheBytes,
-        indexCacheBytes,
-        readBufferBytes,
-        maxReadAheadBytes,
-        readThreads,
-        drainPollMs,
-        sweepIntervalMs,
-        readRequests,
-        merging);
+    return toBuilder().merge(merging).build();
   }
 
   ReadConfig reads() {
@@ -206,6 +147,148 @@ public record EngineConfig(
   private static void require(boolean condition, String name, long value) {
     if (!condition) {
       throw new IllegalArgumentException("storage setting " + name + " cannot be " + value);
+    }
+  }
+
+  /** Makes a configuration; its methods are called as the components. */
+  public static final class Builder {
+    private final int nodeId;
+    private long uploadBytes;
+    private long uploadIntervalMs;
+    private int walFillUploadPercent;
+    private long uploadBufferBytes;
+    private int minPartBytes;
+    private int objectBlockBytes;
+    private long tailCacheBytes;
+    private long blockCacheBytes;
+    private long indexCacheBytes;
+    private long readBufferBytes;
+    private int maxReadAheadBytes;
+    private int readThreads;
+    private long drainPollMs;
+    private long sweepIntervalMs;
+    private int readRequests;
+    private MergeConfig merge;
+
+    private Builder(EngineConfig config) {
+      this.nodeId = config.nodeId;
+      this.uploadBytes = config.uploadBytes;
+      this.uploadIntervalMs = config.uploadIntervalMs;
+      this.walFillUploadPercent = config.walFillUploadPercent;
+      this.uploadBufferBytes = config.uploadBufferBytes;
+      this.minPartBytes = config.minPartBytes;
+      this.objectBlockBytes = config.objectBlockBytes;
+      this.tailCacheBytes = config.tailCacheBytes;
+      this.blockCacheBytes = config.blockCacheBytes;
+      this.indexCacheBytes = config.indexCacheBytes;
+      this.readBufferBytes = config.readBufferBytes;
+      this.maxReadAheadBytes = config.maxReadAheadBytes;
+      this.readThreads = config.readThreads;
+      this.drainPollMs = config.drainPollMs;
+      this.sweepIntervalMs = config.sweepIntervalMs;
+      this.readRequests = config.readRequests;
+      this.merge = config.merge;
+    }
+
+    public Builder uploadBytes(long value) {
+      uploadBytes = value;
+      return this;
+    }
+
+    public Builder uploadIntervalMs(long value) {
+      uploadIntervalMs = value;
+      return this;
+    }
+
+    public Builder walFillUploadPercent(int value) {
+      walFillUploadPercent = value;
+      return this;
+    }
+
+    public Builder uploadBufferBytes(long value) {
+      uploadBufferBytes = value;
+      return this;
+    }
+
+    public Builder minPartBytes(int value) {
+      minPartBytes = value;
+      return this;
+    }
+
+    public Builder objectBlockBytes(int value) {
+      objectBlockBytes = value;
+      return this;
+    }
+
+    public Builder tailCacheBytes(long value) {
+      tailCacheBytes = value;
+      return this;
+    }
+
+    public Builder blockCacheBytes(long value) {
+      blockCacheBytes = value;
+      return this;
+    }
+
+    public Builder indexCacheBytes(long value) {
+      indexCacheBytes = value;
+      return this;
+    }
+
+    public Builder readBufferBytes(long value) {
+      readBufferBytes = value;
+      return this;
+    }
+
+    public Builder maxReadAheadBytes(int value) {
+      maxReadAheadBytes = value;
+      return this;
+    }
+
+    public Builder readThreads(int value) {
+      readThreads = value;
+      return this;
+    }
+
+    public Builder drainPollMs(long value) {
+      drainPollMs = value;
+      return this;
+    }
+
+    public Builder sweepIntervalMs(long value) {
+      sweepIntervalMs = value;
+      return this;
+    }
+
+    public Builder readRequests(int value) {
+      readRequests = value;
+      return this;
+    }
+
+    public Builder merge(MergeConfig value) {
+      merge = value;
+      return this;
+    }
+
+    public EngineConfig build() {
+      return new EngineConfig(
+          nodeId,
+          uploadBytes,
+          uploadIntervalMs,
+          walFillUploadPercent,
+          uploadBufferBytes,
+          minPartBytes,
+          objectBlockBytes,
+          tailCacheBytes,
+          blockCacheBytes,
+          indexCacheBytes,
+          readBufferBytes,
+          maxReadAheadBytes,
+          readThreads,
+          drainPollMs,
+          sweepIntervalMs,
+          readRequests,
+          merge);
     }
   }
 }

@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.function.LongPredicate;
 import java.util.function.Supplier;
 
 /**
@@ -147,10 +146,10 @@ public final class ObjectReads {
                             ask.reader(), prefetch.nextOffset(), prefetch.bytes())));
   }
 
-  /** See {@link TimeSearch#firstBatch}. */
-  public CompletableFuture<Optional<BatchTime>> firstBatch(
-      StreamId stream, long fromOffset, LongPredicate timestampMs) {
-    return told(stream, () -> search.firstBatch(stream, fromOffset, timestampMs))
+  /** See {@link TimeSearch#firstBatchAtOrAfter}. */
+  public CompletableFuture<Optional<BatchTime>> firstBatchAtOrAfter(
+      StreamId stream, long fromOffset, long timestampMs) {
+    return told(stream, () -> search.firstBatchAtOrAfter(stream, fromOffset, timestampMs))
         .exceptionally(
             failure -> {
               throw storageFailure(stream, failure);

@@ -9,7 +9,6 @@ import io.spillway.wal.StreamId;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,20 +32,28 @@ final class TimeSearch {
   }
 
   /**
-   * The first batch that ends above {@code fromOffset} and whose largest timestamp passes, looking
-   * only into extents whose largest timestamp does.
+   * The first batch that ends above {@code fromOffset} and whose largest timestamp is at least
+   * {@code timestampMs}, looking only into extents whose largest timestamp is.
    */
-  CompletableFuture<Optional<BatchTime>> firstBatch(
-      StreamId stream, long fromOffset, LongPredicate timestampMs) {
-    return firstBatch(
+  CompletableFuture<Optional<BatchTime>> firstBatchAtOrAfter(
+      StreamId stream, long fromOffset, long timestampMs) {
+    return catalog
+        .firstExtentAtOrAfter(stream, timestampMs)
+        .map(extent -> search(stream, Math.max(fromOffset, extent.baseOffset()), timestampMs))
+        .orElse(CompletableFuture.completedFuture(Optional.empty()));
+  }
+
+  private CompletableFuture<Optional<BatchTime>> search(
+      StreamId stream, long fromOffset, long timestampMs) {
+    return search(
         stream, fromOffset, timestampMs, catalog.extents(stream, fromOffset, SEARCH_EXTENTS), 0);
   }
 
-  private CompletableFuture<Optional<BatchTime>> firstBatch(
-      StreamId stream, long fromOffset, LongPredicate timestampMs, List<Extent> extents, int from) {
+  private CompletableFuture<Optional<BatchTime>> search(
+      StreamId stream, long fromOffset, long timestampMs, List<Extent> extents, int from) {
     for (int i = from; i < extents.size(); i++) {
       Extent extent = extents.get(i);
-      if (timestampMs.test(extent.maxTimestampMs())) {
+      if (extent.maxTimestampMs() >= timestampMs) {
         int next = i + 1;
         return range(extent)
             .thenCompose(
@@ -54,7 +61,7 @@ final class TimeSearch {
                   Optional<BatchTime> found = firstBatch(range, fromOffset, timestampMs);
                   return found.isPresent()
                       ? CompletableFuture.completedFuture(found)
-                      : firstBatch(stream, fromOffset, timestampMs, extents, next);
+                      : search(stream, fromOffset, timestampMs, extents, next);
                 });
       }
     }
@@ -62,18 +69,16 @@ final class TimeSearch {
       return CompletableFuture.completedFuture(Optional.empty());
     }
     long behind = extents.get(extents.size() - 1).endOffset();
-    return firstBatch(
-        stream, behind, timestampMs, catalog.extents(stream, behind, SEARCH_EXTENTS), 0);
+    return search(stream, behind, timestampMs);
   }
 
-  private static Optional<BatchTime> firstBatch(
-      Range range, long fromOffset, LongPredicate timestampMs) {
+  private static Optional<BatchTime> firstBatch(Range range, long fromOffset, long timestampMs) {
     List<Block> all = range.blocks();
     for (int i = range.firstBlockEndingAbove(fromOffset); i < all.size(); i++) {
-      if (timestampMs.test(all.get(i).maxTimestampMs())) {
+      if (all.get(i).maxTimestampMs() >= timestampMs) {
         BatchTable batches = all.get(i).batches();
         for (int j = batches.firstEndingAbove(fromOffset); j < batches.count(); j++) {
-          if (timestampMs.test(batches.maxTimestampMs(j))) {
+          if (batches.maxTimestampMs(j) >= timestampMs) {
             return Optional.of(new BatchTime(batches.baseOffset(j), batches.maxTimestampMs(j)));
           }
         }

@@ -352,25 +352,12 @@ class CatchUpReadsTest {
   }
 
   private static EngineConfig smallReads(long readBytes, int requests) {
-    EngineConfig defaults = config(1);
-    return new EngineConfig(
-        1,
-        defaults.uploadBytes(),
-        defaults.uploadIntervalMs(),
-        defaults.walFillUploadPercent(),
-        defaults.uploadBufferBytes(),
-        defaults.minPartBytes(),
-        64 * KIB,
-        0,
-        0,
-        MIB,
-        readBytes * 4 / 3,
-        MIB,
-        2,
-        defaults.drainPollMs(),
-        defaults.sweepIntervalMs(),
-        requests,
-        MergeConfig.off());
+    return config(1).withCaches(0, 0, MIB).withMerging(MergeConfig.off()).toBuilder()
+        .objectBlockBytes(64 * KIB)
+        .readBufferBytes(readBytes * 4 / 3)
+        .maxReadAheadBytes(MIB)
+        .readRequests(requests)
+        .build();
   }
 
   private record Got(String key, long position, int bytes) {}

@@ -41,25 +41,12 @@ class DamagedObjectsTest {
 
   /** Caches keep nothing, so that each read meets what is in the bucket. */
   private static EngineConfig uncached() {
-    EngineConfig defaults = config(1);
-    return new EngineConfig(
-        1,
-        defaults.uploadBytes(),
-        defaults.uploadIntervalMs(),
-        defaults.walFillUploadPercent(),
-        defaults.uploadBufferBytes(),
-        defaults.minPartBytes(),
-        BLOCK_BYTES,
-        0,
-        0,
-        0,
-        MIB,
-        BLOCK_BYTES,
-        2,
-        defaults.drainPollMs(),
-        defaults.sweepIntervalMs(),
-        4,
-        MergeConfig.off());
+    return config(1).withCaches(0, 0, 0).withMerging(MergeConfig.off()).toBuilder()
+        .objectBlockBytes(BLOCK_BYTES)
+        .readBufferBytes(MIB)
+        .maxReadAheadBytes(BLOCK_BYTES)
+        .readRequests(4)
+        .build();
   }
 
   private Node startWithOneObject() {

@@ -440,24 +440,6 @@ class MergesTest {
   }
 
   private static EngineConfig withPartBytes(MergeConfig merge, int minPartBytes) {
-    EngineConfig standard = config(1);
-    return new EngineConfig(
-        1,
-        standard.uploadBytes(),
-        standard.uploadIntervalMs(),
-        standard.walFillUploadPercent(),
-        standard.uploadBufferBytes(),
-        minPartBytes,
-        standard.objectBlockBytes(),
-        standard.tailCacheBytes(),
-        standard.blockCacheBytes(),
-        standard.indexCacheBytes(),
-        standard.readBufferBytes(),
-        standard.maxReadAheadBytes(),
-        standard.readThreads(),
-        standard.drainPollMs(),
-        standard.sweepIntervalMs(),
-        standard.readRequests(),
-        merge);
+    return config(1).withMerging(merge).toBuilder().minPartBytes(minPartBytes).build();
   }
 }

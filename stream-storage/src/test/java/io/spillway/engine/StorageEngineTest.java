@@ -238,24 +238,18 @@ class StorageEngineTest {
   @Test
   void largeObjectsGoInEqualParts() {
     EngineConfig smallBuffers =
-        new EngineConfig(
-            1,
-            256L * MIB,
-            600_000,
-            90,
-            8L * MIB,
-            5 * MIB,
-            64 << 10,
-            MIB,
-            8L * MIB,
-            8L * MIB,
-            8L * MIB,
-            2 * MIB,
-            2,
-            1000,
-            3_600_000,
-            16,
-            MergeConfig.off());
+        config(1)
+            .withUploads(256L * MIB, 600_000)
+            .withCaches(MIB, 8L * MIB, 8L * MIB)
+            .withMerging(MergeConfig.off())
+            .toBuilder()
+            .walFillUploadPercent(90)
+            .uploadBufferBytes(8L * MIB)
+            .minPartBytes(5 * MIB)
+            .objectBlockBytes(64 << 10)
+            .readBufferBytes(8L * MIB)
+            .maxReadAheadBytes(2 * MIB)
+            .build();
     Node node = world.start(smallBuffers);
     StreamHandle handle = node.claim(1, 1);
     node.append(handle, 180, 100_000);
