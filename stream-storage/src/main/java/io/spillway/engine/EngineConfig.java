@@ -26,7 +26,9 @@ import java.util.concurrent.TimeUnit;
  * @param readThreads that check and cut what was read
  * @param drainPollMs how often to look whether a stream's previous writer has been drained
  * @param sweepIntervalMs how often to look for orphaned objects, as long as there are uploads; an
- *     object has to be seen unreferenced twice, so this is also the least grace it gets
+ *     object has to be seen unreferenced twice, so this is also the least grace it gets; it must be
+ *     longer than any merge, {@code fanIn * largeBytes} read and written, or brokers take each
+ *     other's for orphans and begin them again and again
  * @param readRequests GETs of reads under way at once
  * @param merge what merging may use
  */

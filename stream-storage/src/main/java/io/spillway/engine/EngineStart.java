@@ -98,7 +98,9 @@ final class EngineStart {
   private void requireOpened(Verdict verdict) {
     if (verdict instanceof Verdict.Rejected rejected && wal.isInObjectStore()) {
       throw new StartRefusedException.NodeIdInUse(
-          "another process with node.id %d opened its WAL while this one started: %s"
+          ("another process with node.id %d opened its WAL while this one started: %s;"
+                  + " stop it or give it another node.id, or, if it was this broker and was killed while"
+                  + " it started, start again")
               .formatted(nodeId, rejected.reason()));
     }
     if (verdict instanceof Verdict.Rejected) {

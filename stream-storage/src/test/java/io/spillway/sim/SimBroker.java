@@ -123,6 +123,10 @@ final class SimBroker {
   private boolean walFailed;
   private boolean fenced;
   private boolean outvoted;
+
+  /** What the process before it asked the catalog for in its start may still come about. */
+  private boolean startWasKilled;
+
   private @Nullable WriteAheadLog wal;
   private Supplier<CompletableFuture<Void>> walShutdown = () -> NOTHING;
   private @Nullable StreamCatalog catalog;
@@ -359,7 +363,8 @@ final class SimBroker {
   void crash() {
     world.note("crash " + nodeId);
     world.coverage().count("crash");
-    if (phase == Phase.STARTING) {
+    startWasKilled = phase == Phase.STARTING;
+    if (startWasKilled) {
       world.coverage().count("crash while starting");
     }
     long torn = volume.tornWrites();
@@ -485,6 +490,7 @@ final class SimBroker {
       engine.onNodesFenced(world::isNodeFenced);
       phase = Phase.RUNNING;
       volumeSwapped = false;
+      startWasKilled = false;
       long recovered = engine.stats().recoveredFrames();
       world.coverage().add("recovered frame", recovered);
       world.note("opened " + nodeId + ", recovered " + recovered);
@@ -510,7 +516,10 @@ final class SimBroker {
       world.checked(() -> assertThat(isAbandoned()).as("P3: %s", refusal).isTrue());
       world.coverage().count("refused: WAL abandoned");
       volume = newVolume();
-      operator = CompletableFuture.completedFuture(null);
+      operator = NOTHING;
+    } else if (refusal instanceof StartRefusedException.NodeIdInUse && startWasKilled) {
+      world.coverage().count("refused: a start that was killed opened its WAL late");
+      operator = NOTHING;
     } else if (refusal instanceof ObjectStoreException.Refused) {
       operator = world.onStoreRefused();
     } else {
@@ -525,7 +534,7 @@ final class SimBroker {
   private void onWalMissing() {
     List<UUID> missing = openWalsOfNode();
     if (missing.isEmpty()) { // it was given up, or sealed, since
-      operator = CompletableFuture.completedFuture(null);
+      operator = NOTHING;
       return;
     }
     if (volumeSwapped && !shelf.isEmpty() && world.random().nextBoolean()) {
@@ -533,7 +542,7 @@ final class SimBroker {
       world.coverage().count("volume returned");
       volume = shelf.remove(shelf.size() - 1);
       volumeSwapped = false;
-      operator = CompletableFuture.completedFuture(null);
+      operator = NOTHING;
       return;
     }
     world.coverage().count("abandoned");

@@ -97,6 +97,23 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
   }
 
   private EngineConfig engineConfig(int node) {
+    return lawful(drawnConfig(node));
+  }
+
+  /** A sweep leaves others the time for a merge, else each takes the others' for orphans. */
+  private static EngineConfig lawful(EngineConfig drawn) {
+    MergeConfig merge = drawn.merge();
+    if (!merge.isOn()) {
+      return drawn;
+    }
+    long readAndWritten = 2 * merge.fanIn() * merge.largeBytes();
+    long mergeMs = TimeUnit.SECONDS.toMillis(readAndWritten) / merge.bytesPerSecond();
+    return drawn.toBuilder()
+        .sweepIntervalMs(Math.max(drawn.sweepIntervalMs(), 2 * mergeMs))
+        .build();
+  }
+
+  private EngineConfig drawnConfig(int node) {
     return new EngineConfig(
         node,
         (32L << 10) << random.nextInt(6),
@@ -210,8 +227,10 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
   @Override
   public CompletableFuture<Void> onStoreRefused() {
     coverage.count("refused: listings stale");
-    truth.checkUntouched();
     CompletableFuture<Void> mended = mending;
+    if (mended == null || !mended.isDone()) { // else another one may have started since
+      truth.checkUntouched();
+    }
     if (mended == null) {
       CompletableFuture<Void> soon = new CompletableFuture<>();
       threads.at(
@@ -277,6 +296,11 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
   final boolean allRun() {
     brokers.forEach(SimBroker::heal);
     fencedNodes.clear();
+    return allRunning();
+  }
+
+  /** Nobody is on its way up, or has found that it cannot go on. */
+  final boolean allRunning() {
     return brokers.stream().allMatch(SimBroker::isRunning);
   }
 
