@@ -106,7 +106,7 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
     if (!merge.isOn()) {
       return drawn;
     }
-    long readAndWritten = 2 * merge.fanIn() * merge.largeBytes();
+    long readAndWritten = 2L * merge.fanIn() * merge.largeBytes();
     long mergeMs = TimeUnit.SECONDS.toMillis(readAndWritten) / merge.bytesPerSecond();
     return drawn.toBuilder()
         .sweepIntervalMs(Math.max(drawn.sweepIntervalMs(), 2 * mergeMs))
