@@ -62,7 +62,7 @@ final class CrashRounds {
           for (int round = 0; round < rounds; round++) {
             Thread.sleep(500 + random.nextInt(1_000));
             awaitUnacked(producers);
-            StoreWatch watch = new StoreWatch(work);
+            StoreWatch watch = new StoreWatch(work.resolve("data").resolve("store"));
             if (round % 2 == 0) {
               watch.awaitUploadUnderWay();
             }

@@ -15,10 +15,13 @@ final class StoreWatch {
 
   private static final long PATIENCE_NANOS = 5_000_000_000L;
 
-  private final Path dataDirectory;
+  private final Path storeDirectory;
 
-  StoreWatch(Path dataDirectory) {
-    this.dataDirectory = dataDirectory;
+  /**
+   * @param storeDirectory its root: beside it, segments of the WAL are written all the time
+   */
+  StoreWatch(Path storeDirectory) {
+    this.storeDirectory = storeDirectory;
   }
 
   /** Returns as soon as an upload is under way, or after a while without one. */
@@ -56,7 +59,7 @@ final class StoreWatch {
   }
 
   private boolean containsFolder(Path file, String folder) {
-    for (Path part : dataDirectory.relativize(file)) {
+    for (Path part : storeDirectory.relativize(file)) {
       if (part.toString().equals(folder)) {
         return true;
       }
@@ -65,7 +68,7 @@ final class StoreWatch {
   }
 
   private Stream<Path> walk() {
-    try (Stream<Path> files = Files.walk(dataDirectory)) {
+    try (Stream<Path> files = Files.walk(storeDirectory)) {
       return files.toList().stream();
     } catch (NoSuchFileException e) {
       return Stream.empty();

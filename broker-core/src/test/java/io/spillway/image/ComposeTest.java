@@ -194,7 +194,7 @@ class ComposeTest {
   void aStopHasTheTimeThatTheBrokerTakes(Compose compose) {
     String grace = compose.service("broker").get("stop_grace_period").toString();
     assertThat(Long.parseLong(grace.replace("s", "")) * 1_000)
-        .isGreaterThanOrEqualTo(config(compose).shutdownTimeoutMs() + 10_000);
+        .isGreaterThanOrEqualTo(config(compose).shutdownTimeoutMs() + 20_000);
   }
 
   @Test

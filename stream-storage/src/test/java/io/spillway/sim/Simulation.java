@@ -549,7 +549,7 @@ final class Simulation extends SimWorld {
       until(() -> !stream.claiming, settled(stream));
     }
     until(() -> isQuiet(stream) || !allRunning(), stream.id + " is quiet");
-    return isQuiet(stream);
+    return allRunning();
   }
 
   private static boolean isQuiet(SimStream stream) {
