@@ -30,19 +30,26 @@ final class CrashRounds {
   private final int port = BrokerProcess.freePort();
   private final int metricsPort = BrokerProcess.freePort();
   private final History history = new History();
+  private final StoreWatch watch;
   private int killsWithUnacked;
   private int killsInUpload;
   private long replayedFrames;
 
   /**
    * @param work the broker's working directory
+   * @param store where its objects lie as files
    * @param settings beyond addresses and the pace of uploads
    * @param environment added to this process's
    * @param afterKill done to each dead broker
    */
   CrashRounds(
-      Path work, List<String> settings, Map<String, String> environment, AfterKill afterKill) {
+      Path work,
+      Path store,
+      List<String> settings,
+      Map<String, String> environment,
+      AfterKill afterKill) {
     this.work = work;
+    this.watch = new StoreWatch(store);
     this.settings = settings;
     this.environment = environment;
     this.afterKill = afterKill;
@@ -62,7 +69,6 @@ final class CrashRounds {
           for (int round = 0; round < rounds; round++) {
             Thread.sleep(500 + random.nextInt(1_000));
             awaitUnacked(producers);
-            StoreWatch watch = new StoreWatch(work.resolve("data").resolve("store"));
             if (round % 2 == 0) {
               watch.awaitUploadUnderWay();
             }
@@ -99,7 +105,7 @@ final class CrashRounds {
     return killsWithUnacked;
   }
 
-  /** Kills between the first byte of an upload and its commit; of a directory store alone. */
+  /** Kills between the first byte of an upload and its commit. */
   int killsInUpload() {
     return killsInUpload;
   }

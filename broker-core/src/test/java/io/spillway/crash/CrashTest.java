@@ -28,6 +28,7 @@ class CrashTest {
     CrashRounds rounds =
         new CrashRounds(
             work,
+            work.resolve("data/store"),
             List.of("data.dir=" + work.resolve("data"), "wal.capacity.bytes=" + (256L << 20)),
             Map.of(),
             () -> {});
@@ -47,6 +48,7 @@ class CrashTest {
       CrashRounds rounds =
           new CrashRounds(
               work,
+              s3.files("crash"),
               List.of("data.dir=" + data, "object.store.url=" + s3.url("crash"), "wal.url=object:"),
               Map.of(
                   "AWS_ACCESS_KEY_ID", S3Server.ACCESS_KEY,

@@ -15,13 +15,13 @@ final class StoreWatch {
 
   private static final long PATIENCE_NANOS = 5_000_000_000L;
 
-  private final Path storeDirectory;
+  private final Path root;
 
   /**
-   * @param storeDirectory its root: beside it, segments of the WAL are written all the time
+   * @param root of the store alone: beside it, segments of the WAL are written all the time
    */
-  StoreWatch(Path storeDirectory) {
-    this.storeDirectory = storeDirectory;
+  StoreWatch(Path root) {
+    this.root = root;
   }
 
   /** Returns as soon as an upload is under way, or after a while without one. */
@@ -39,7 +39,7 @@ final class StoreWatch {
   }
 
   private boolean hasUnnamed() {
-    try (Stream<Path> files = walk()) {
+    try (Stream<Path> files = walk(root)) {
       return files.anyMatch(
           file ->
               file.getParent().getParent() != null
@@ -49,26 +49,17 @@ final class StoreWatch {
   }
 
   private long newest(String folder) {
-    try (Stream<Path> files = walk()) {
+    try (Stream<Path> files = walk(root.resolve(folder))) {
       return files
-          .filter(file -> containsFolder(file, folder) && Files.isRegularFile(file))
+          .filter(Files::isRegularFile)
           .mapToLong(StoreWatch::modifiedNanos)
           .max()
           .orElse(0);
     }
   }
 
-  private boolean containsFolder(Path file, String folder) {
-    for (Path part : storeDirectory.relativize(file)) {
-      if (part.toString().equals(folder)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private Stream<Path> walk() {
-    try (Stream<Path> files = Files.walk(storeDirectory)) {
+  private static Stream<Path> walk(Path folder) {
+    try (Stream<Path> files = Files.walk(folder)) {
       return files.toList().stream();
     } catch (NoSuchFileException e) {
       return Stream.empty();

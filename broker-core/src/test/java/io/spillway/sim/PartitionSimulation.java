@@ -340,7 +340,7 @@ final class PartitionSimulation extends SimWorld {
   }
 
   private void untilHealed(BooleanSupplier condition, Object what) {
-    until(() -> allRun() && condition.getAsBoolean(), what);
+    until(() -> healAll() && condition.getAsBoolean(), what);
   }
 
   private boolean isQuiet() {

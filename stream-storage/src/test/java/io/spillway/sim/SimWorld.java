@@ -289,11 +289,14 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
   }
 
   final void untilAllRun() {
-    until(this::allRun, "all brokers run");
+    until(this::healAll, "all brokers run");
   }
 
-  /** Whoever cannot go on as it is starts again, also who hears only now that it was fenced. */
-  final boolean allRun() {
+  /**
+   * Whoever cannot go on as it is starts again, also who hears only now that it was fenced; whether
+   * all run.
+   */
+  final boolean healAll() {
     brokers.forEach(SimBroker::heal);
     fencedNodes.clear();
     return allRunning();

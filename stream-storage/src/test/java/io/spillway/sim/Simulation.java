@@ -548,12 +548,8 @@ final class Simulation extends SimWorld {
       }
       until(() -> !stream.claiming, settled(stream));
     }
-    until(() -> isQuiet(stream) || !allRunning(), stream.id + " is quiet");
+    until(() -> stream.ackedEnd() == stream.nextOffset() || !allRunning(), stream.id + " is quiet");
     return allRunning();
-  }
-
-  private static boolean isQuiet(SimStream stream) {
-    return stream.ackedEnd() == stream.nextOffset();
   }
 
   /** Said when it is not so. */
