@@ -212,8 +212,15 @@ final class ClaimedStream implements StreamHandle {
    */
   private CompletableFuture<Long> latestCatalog(Throwable cause, int looks) {
     return cause instanceof ObjectReads.Gone && looks < MAX_LOOKS
-        ? engine.catalog().refresh()
+        ? engine.catalog().refresh().exceptionally(this::catalogUnavailable)
         : CompletableFuture.completedFuture(0L);
+  }
+
+  private long catalogUnavailable(Throwable failure) {
+    throw new StreamException.Unavailable(
+        "stream %s cannot be read now, nor can the catalog: %s"
+            .formatted(log.id(), Failures.cause(failure).getMessage()),
+        failure);
   }
 
   /** The catalog may know of a trim or a deletion before this handle does; false when deleted. */

@@ -226,13 +226,18 @@ public final class Merger implements AutoCloseable {
                     () -> {
                       merge = null;
                       buildingBirth = Long.MAX_VALUE;
-                      if (failure != null && !closed) {
-                        onFailure(Failures.cause(failure));
-                      }
-                      if (!closed) {
-                        next(lookNanos);
+                      if (failure == null) {
+                        goOn(lookNanos);
+                      } else {
+                        onFailure(Failures.cause(failure), () -> goOn(lookNanos));
                       }
                     }));
+  }
+
+  private void goOn(long lookNanos) {
+    if (!closed) {
+      next(lookNanos);
+    }
   }
 
   private CompletableFuture<Void> merge(MergeTask task) {
@@ -304,15 +309,23 @@ public final class Merger implements AutoCloseable {
     }
   }
 
-  private void onFailure(Throwable failure) {
+  private void onFailure(Throwable failure, Runnable then) {
+    if (closed) {
+      return;
+    }
     if (failure instanceof Unreadable damage) {
       if (view.onUnreadable(damage.objectKey())) {
         LOG.warn("what it holds stays as it is: {}", damage.getMessage());
         progress = true; // the next look plans around it
       }
-    } else {
-      LOG.info("a merge was given up: {}", failure.toString());
+      then.run();
+      return;
     }
+    LOG.info("a merge was given up: {}", failure.toString());
+    // Another broker's sweep may have raised the floor above its birth: born at the same position,
+    // the next would be swept away as well (P21), and the next, while nothing else moves the
+    // catalog here.
+    catalog.refresh().whenComplete((position, cause) -> scheduler.execute(then));
   }
 
   private UUID commandId() {
