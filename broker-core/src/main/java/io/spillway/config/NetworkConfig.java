@@ -11,7 +11,7 @@ import java.util.Map;
  * @param maxConnectionsPerIpOverrides count by host name or address
  * @param maxIdleMs -1: never
  * @param receiveTimeoutMs when a request that still arrives has to show progress
- * @param minReceiveBytesPerSecond that progress; 0 for none
+ * @param minReceiveBytesPerSecond that progress; 0 for a connection that is not idle
  */
 public record NetworkConfig(
     int networkThreads,

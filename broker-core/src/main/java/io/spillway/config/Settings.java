@@ -352,7 +352,8 @@ public final class Settings {
         0,
         Long.MAX_VALUE,
         "Progress that a request has to make once `request.receive.timeout.ms` is over; 0 asks for"
-            + " none.");
+            + " one byte in `connections.max.idle.ms` (in 10 minutes where that is -1), and for all"
+            + " of it within a day.");
     used(
         "fetch.max.bytes",
         Setting.Type.INT,

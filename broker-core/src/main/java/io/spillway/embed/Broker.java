@@ -1,14 +1,12 @@
 package io.spillway.embed;
 
-import io.spillway.config.BrokerConfig;
 import io.spillway.object.ObjectStore;
-import io.spillway.runtime.FaultHandler;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -86,8 +84,7 @@ public final class Broker implements AutoCloseable {
     private final Map<String, String> settings = new LinkedHashMap<>();
     private boolean temporary;
     private UnaryOperator<ObjectStore> storeWrapper = UnaryOperator.identity();
-    private @Nullable BrokerConfig config;
-    private FaultHandler onFault =
+    private BiConsumer<String, Throwable> onFault =
         (component, cause) -> LOG.error("{} stopped serving", component, cause);
 
     private Builder() {}
@@ -120,29 +117,27 @@ public final class Broker implements AutoCloseable {
       return this;
     }
 
-    /** Uses a whole configuration; {@link #set} and its relatives are then not consulted. */
-    public Builder config(BrokerConfig wholeConfig) {
-      config = wholeConfig;
-      return this;
-    }
-
     /**
-     * Told when a part of the broker has stopped for good: {@code wal …} means that nothing more
-     * can be written until a restart. By default it is logged.
+     * Told when a part of the broker has stopped for good, and why: {@code wal …} means that
+     * nothing more can be written until a restart. Called on a thread of the broker; must not
+     * block. By default it is logged.
      */
-    public Builder onFault(FaultHandler handler) {
+    public Builder onFault(BiConsumer<String, Throwable> handler) {
       onFault = handler;
       return this;
     }
 
     /**
-     * Starts the broker; returns when it serves.
+     * Starts the broker; returns when it serves. Waits for an object store that does not answer.
      *
-     * @throws io.spillway.config.InvalidSettingException naming the setting
-     * @throws io.spillway.config.StartRefusedException naming what is wrong and what to do
+     * @throws BrokerStartException naming what is wrong and what to do
      */
     public Broker start() {
-      return new Broker(BrokerNode.start(config, settings, temporary, storeWrapper, onFault));
+      try {
+        return new Broker(BrokerNode.start(settings, temporary, storeWrapper, onFault::accept));
+      } catch (RuntimeException | LinkageError e) {
+        throw new BrokerStartException(e);
+      }
     }
   }
 }

@@ -100,19 +100,17 @@ final class BrokerNode {
   /**
    * Starts a broker; on failure nothing stays open.
    *
-   * @param given a whole configuration, or null to make one of the settings
+   * @param temporary in a new directory that is deleted at the end
    */
   static BrokerNode start(
-      @Nullable BrokerConfig given,
       Map<String, String> settings,
       boolean temporary,
       UnaryOperator<ObjectStore> storeWrapper,
       FaultHandler faults) {
-    BrokerConfig config = given != null ? given : configOf(settings, temporary);
-    BrokerNode node = new BrokerNode(config);
+    BrokerNode node = new BrokerNode(configOf(settings, temporary));
     boolean started = false;
     try {
-      node.open(temporary && given == null, storeWrapper, faults);
+      node.open(temporary, storeWrapper, faults);
       started = true;
     } finally {
       if (!started) {

@@ -27,6 +27,9 @@ final class Listening {
   private static final Duration NEVER = Duration.ofDays(100 * 365);
   private static final long MILLIS_PER_SECOND = 1000;
 
+  /** For a request of which no rate is asked. */
+  private static final Duration LONGEST_REQUEST = Duration.ofDays(1);
+
   private Listening() {}
 
   /**
@@ -61,23 +64,39 @@ final class Listening {
         limits(network, config.budgets().inFlightBytes()));
   }
 
-  /**
-   * A request may take as long as it makes its progress: what it can hold back at most is then
-   * bounded by its size.
-   */
   private static ServerLimits limits(NetworkConfig network, long inFlightBytes) {
+    ServerLimits.Builder limits =
+        ServerLimits.DEFAULTS.toBuilder()
+            .maxRequestBytes(network.maxRequestBytes())
+            .inflightBytes(inFlightBytes)
+            .maxConnections(network.maxConnections())
+            .maxConnectionsPerIp(network.maxConnectionsPerIp())
+            .maxConnectionsPerIpOverrides(resolved(network.maxConnectionsPerIpOverrides()))
+            .idleTimeout(network.maxIdleMs() < 0 ? NEVER : duration(network.maxIdleMs()));
+    return bounded(limits, network).build();
+  }
+
+  /**
+   * A request may take as long as it makes its progress: how long it can hold its memory is then
+   * bounded by its size. Where no rate is asked of it, it is an idle connection that ends it, as in
+   * Kafka, whether or not those are closed otherwise; and a day is enough for any.
+   */
+  private static ServerLimits.Builder bounded(ServerLimits.Builder limits, NetworkConfig network) {
+    long rate = network.minReceiveBytesPerSecond();
+    if (rate == 0) {
+      return limits
+          .frameTimeout(LONGEST_REQUEST)
+          .progressWindow(
+              network.maxIdleMs() < 0
+                  ? ServerLimits.DEFAULTS.idleTimeout()
+                  : duration(network.maxIdleMs()))
+          .minProgressBytes(1);
+    }
     double windowSeconds = (double) network.receiveTimeoutMs() / MILLIS_PER_SECOND;
-    return ServerLimits.DEFAULTS.toBuilder()
-        .maxRequestBytes(network.maxRequestBytes())
-        .inflightBytes(inFlightBytes)
-        .maxConnections(network.maxConnections())
-        .maxConnectionsPerIp(network.maxConnectionsPerIp())
-        .maxConnectionsPerIpOverrides(resolved(network.maxConnectionsPerIpOverrides()))
-        .idleTimeout(network.maxIdleMs() < 0 ? NEVER : duration(network.maxIdleMs()))
+    return limits
         .frameTimeout(NEVER)
         .progressWindow(duration(network.receiveTimeoutMs()))
-        .minProgressBytes((int) (network.minReceiveBytesPerSecond() * windowSeconds))
-        .build();
+        .minProgressBytes(Math.max(1, (int) (rate * windowSeconds)));
   }
 
   private static Duration duration(long millis) {

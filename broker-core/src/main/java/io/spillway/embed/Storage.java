@@ -12,7 +12,6 @@ import io.spillway.config.MergingConfig;
 import io.spillway.config.StartRefusedException;
 import io.spillway.config.StorageConfig;
 import io.spillway.engine.EngineConfig;
-import io.spillway.engine.StartRefusedException.WalMissing;
 import io.spillway.engine.StorageEngine;
 import io.spillway.merge.MergeConfig;
 import io.spillway.object.ObjectStore;
@@ -34,13 +33,8 @@ import io.spillway.wal.local.LocalWal;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
-import java.util.function.Function;
-import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The storage of one broker, recovered: bucket, catalog, WAL and engine.
@@ -52,7 +46,6 @@ import org.slf4j.LoggerFactory;
  */
 record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLog, UUID clusterId) {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Storage.class);
   private static final String CATALOG = "catalog";
   private static final String METADATA = "metadata";
 
@@ -121,18 +114,14 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
                 Optional.of(indexing)));
     PresenceProbe probe = new PresenceProbe(store, threads);
     BrokerWal wals = new BrokerWal(config, store, catalog, probe, threads, random, faults);
-    Function<WalMissing, RuntimeException> refusal =
-        missing -> {
-          Presence self = Presence.ofThisProcess(config, Presence.NO_WAL, addresses);
-          return refusal(missing, self, catalog, probe, starting);
-        };
-    WriteAheadLog wal = closables.add("WAL", orRefused(() -> wals.open(addresses), refusal));
+    WalRefusal refusal = new WalRefusal(config, catalog, probe, addresses, starting);
+    WriteAheadLog wal = closables.add("WAL", refusal.orRefused(() -> wals.open(addresses)));
     Presence self = Presence.ofThisProcess(config, wal.walId(), addresses);
     closables.add("presence", PresenceBeacon.start(store, retries, random, self));
     StorageEngine engine =
         closables.add(
             "storage engine",
-            orRefused(
+            refusal.orRefused(
                 () ->
                     StorageEngine.open(
                             engineConfig(config),
@@ -144,8 +133,7 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
                             faults,
                             new KafkaBatchVerifier(),
                             new CaffeineCaches(threads.clock()))
-                        .join(),
-                refusal));
+                        .join()));
     wals.takeSignsDown();
     UUID clusterId = catalog.clusterId();
     SharedLog metadataLog =
@@ -162,41 +150,6 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
         threads.newScheduler("catalog-index"),
         settings.catalogIndexMinExtents(),
         Indexing.DEFAULT_CHANGES_PER_WRITE);
-  }
-
-  private static <T> T orRefused(
-      Supplier<T> opening, Function<WalMissing, RuntimeException> refusal) {
-    try {
-      return opening.get();
-    } catch (WalMissing missing) {
-      throw refusal.apply(missing);
-    } catch (CompletionException e) {
-      throw e.getCause() instanceof WalMissing missing ? refusal.apply(missing) : e;
-    }
-  }
-
-  /** To give up a WAL is advised only when nobody writes it. */
-  private static RuntimeException refusal(
-      WalMissing missing,
-      Presence self,
-      StreamCatalog catalog,
-      PresenceProbe probe,
-      Consumer<String> starting) {
-    return probe
-        .findLive(
-            missing.walId(),
-            kafkaId(catalog.clusterId()),
-            (broker, limit) -> {
-              String wait =
-                  "WAL %s of this node is not here; looking for up to %d s whether %s still writes it, before this start is refused"
-                      .formatted(missing.walId(), (limit.toMillis() + 999) / 1000, broker);
-              LOG.warn("{}", wait);
-              starting.accept(wait);
-            })
-        .join()
-        .<RuntimeException>map(
-            other -> StartRefusedException.nodeIsAlive(self.nodeId(), other, self))
-        .orElse(missing);
   }
 
   /** The cluster's id as Kafka shows it. */

@@ -1,8 +1,8 @@
 package io.spillway.main;
 
-import io.spillway.config.BrokerConfig;
 import io.spillway.embed.Broker;
 import io.spillway.runtime.FaultHandler;
+import java.util.Map;
 
 /** The broker of {@code io.spillway.embed}, as the command sees it. */
 final class EmbeddedBroker implements BrokerStarter.Running {
@@ -13,8 +13,10 @@ final class EmbeddedBroker implements BrokerStarter.Running {
     this.broker = broker;
   }
 
-  static BrokerStarter.Running start(BrokerConfig config, FaultHandler faults) {
-    return new EmbeddedBroker(Broker.builder().config(config).onFault(faults).start());
+  static BrokerStarter.Running start(Map<String, String> settings, FaultHandler faults) {
+    Broker.Builder builder = Broker.builder().onFault(faults::onFault);
+    settings.forEach(builder::set);
+    return new EmbeddedBroker(builder.start());
   }
 
   @Override

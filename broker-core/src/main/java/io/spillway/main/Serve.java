@@ -2,9 +2,11 @@ package io.spillway.main;
 
 import io.spillway.config.BrokerConfig;
 import io.spillway.config.SettingSources;
+import io.spillway.failure.Explanation;
 import io.spillway.main.BrokerStarter.Running;
 import io.spillway.runtime.AmbientRuntime;
 import java.io.PrintStream;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -43,15 +45,15 @@ final class Serve {
 
   /** Serves until the process is told to end; does not return then. */
   void run(ServeOptions options) throws InterruptedException {
-    BrokerConfig config =
-        BrokerConfig.of(SettingSources.load(options.configFile(), options.overrides()));
+    Map<String, String> settings = SettingSources.load(options.configFile(), options.overrides());
+    BrokerConfig config = BrokerConfig.of(settings);
     NativeLibraries.unpackUnder(config.node().dataDir());
     Logging.configure();
     Logger log = org.slf4j.LoggerFactory.getLogger("spillway");
     config.notes().forEach(log::info);
 
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(config, log), "spillway-shutdown"));
-    Running broker = start(config, log);
+    Running broker = start(settings, log);
     running.set(broker);
     out.println(
         "spillway ready bootstrap="
@@ -68,9 +70,9 @@ final class Serve {
     new CountDownLatch(1).await();
   }
 
-  private Running start(BrokerConfig config, Logger log) {
+  private Running start(Map<String, String> settings, Logger log) {
     try {
-      return starter.start(config, (part, cause) -> onFault(part, cause, log));
+      return starter.start(settings, (part, cause) -> onFault(part, cause, log));
     } catch (Throwable t) {
       // A fault that was reported first says more than what failed because of it.
       exitCode.compareAndSet(ExitCode.OK, StartFailures.exitCode(t));
@@ -84,9 +86,7 @@ final class Serve {
     if (exitCode.compareAndSet(ExitCode.OK, ExitCode.FAULT)) {
       err.println(
           "spillway: "
-              + StartFailures.explain(cause)
-                  .map(StartFailures.Failure::line)
-                  .orElse(part + " failed: " + cause));
+              + Explanation.of(cause).map(Explanation::line).orElse(part + " failed: " + cause));
       Thread exit = new Thread(() -> System.exit(ExitCode.FAULT), "spillway-fault-exit");
       exit.setDaemon(true);
       exit.start();

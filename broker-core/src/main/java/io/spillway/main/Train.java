@@ -3,7 +3,6 @@ package io.spillway.main;
 import io.spillway.config.BrokerConfig;
 import io.spillway.main.BrokerStarter.Running;
 import io.spillway.runtime.AmbientRuntime;
-import java.nio.file.Path;
 import java.util.Map;
 
 /**
@@ -16,20 +15,19 @@ final class Train {
   private Train() {}
 
   public static void main(String[] args) {
-    BrokerConfig config =
-        BrokerConfig.of(
-            Map.of(
-                "data.dir",
-                Path.of(args[0]).toString(),
-                "listeners",
-                "PLAINTEXT://127.0.0.1:0",
-                "metrics.listener",
-                "127.0.0.1:0"));
-    NativeLibraries.unpackUnder(config.node().dataDir());
+    Map<String, String> settings =
+        Map.of(
+            "data.dir",
+            args[0],
+            "listeners",
+            "PLAINTEXT://127.0.0.1:0",
+            "metrics.listener",
+            "127.0.0.1:0");
+    NativeLibraries.unpackUnder(BrokerConfig.of(settings).node().dataDir());
     Logging.configure();
     Running broker =
         EmbeddedBroker.start(
-            config,
+            settings,
             (part, cause) -> {
               // Whoever waits for this archive does without it.
               cause.printStackTrace(System.err);

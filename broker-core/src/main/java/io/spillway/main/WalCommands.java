@@ -89,20 +89,22 @@ final class WalCommands {
       throw new StartRefusedException(
           "nothing was done: give --yes to give up for good what only WAL " + walId + " holds");
     }
-    try (FileChannel held = hold(config.node().dataDir())) {
-      abandon(config, walId, result.hasMatchedOption(FORCE), out);
+    boolean force = result.hasMatchedOption(FORCE);
+    Path dataDir = config.node().dataDir();
+    if (!Files.isDirectory(dataDir)) {
+      abandon(config, walId, force, out); // lost as well: no broker runs in it
+      return ExitCode.OK;
+    }
+    try (FileChannel held = hold(dataDir)) {
+      abandon(config, walId, force, out);
     } catch (IOException e) {
-      throw new StartRefusedException(
-          "cannot use data.dir=" + config.node().dataDir() + ": " + e, e);
+      throw new StartRefusedException("cannot use data.dir=" + dataDir + ": " + e, e);
     }
     return ExitCode.OK;
   }
 
   /** As a broker does, so that none runs meanwhile. */
   private static FileChannel hold(Path dataDir) throws IOException {
-    if (!Files.isDirectory(dataDir)) {
-      throw new StartRefusedException("no such data.dir: " + dataDir);
-    }
     FileChannel lock =
         FileChannel.open(
             dataDir.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);

@@ -75,6 +75,7 @@ class EmbeddedLifecycleTest {
       for (Path directory : List.of(fresh, used)) {
         assertThatThrownBy(
                 () -> Broker.builder().dataDirectory(directory).port(taken.getLocalPort()).start())
+            .isInstanceOf(BrokerStartException.class)
             .hasMessageContaining("is in use");
       }
     }

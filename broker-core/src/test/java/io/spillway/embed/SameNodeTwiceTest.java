@@ -3,8 +3,6 @@ package io.spillway.embed;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.spillway.config.StartRefusedException;
-import io.spillway.wal.WalException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -20,7 +18,7 @@ class SameNodeTwiceTest {
   void aSecondBrokerOfALiveNodeIsRefusedAndNamesBothAndNoAbandonment() throws Exception {
     try (Broker first = broker("first").start()) {
       assertThatThrownBy(() -> broker("second").start())
-          .isInstanceOf(StartRefusedException.class)
+          .isInstanceOf(BrokerStartException.class)
           .hasMessageContaining("node.id=1 is served by")
           .hasMessageContaining(work.resolve("first").toString())
           .hasMessageContaining(work.resolve("second").toString())
@@ -41,8 +39,9 @@ class SameNodeTwiceTest {
     try (Broker first = broker("first").set("wal.url", "file:" + wal).start()) {
       assertThat(first.nodeId()).isEqualTo(1);
       assertThatThrownBy(() -> broker("second").set("wal.url", "file:" + wal).start())
-          .isInstanceOf(WalException.InUse.class)
-          .hasMessageContaining(wal.toString());
+          .isInstanceOf(BrokerStartException.class)
+          .hasMessageContaining(wal.toString())
+          .hasMessageContaining("--set wal.url=file:DIR");
     }
   }
 

@@ -76,7 +76,7 @@ class ImageTest {
   @Test
   void theClassDataThatWasMadeIsTaken() throws Exception {
     Path home = Files.createDirectories(work.resolve("home"));
-    boolean aot = Files.exists(image.at("/opt/spillway/class-data/spillway.aot"));
+    boolean aot = Files.exists(image.at("/opt/spillway/class-data/spillway-25.aot"));
     // The JVM ends at once where it is told to insist and the archive does not fit.
     String insist = aot ? "-XX:AOTMode=on" : "-Xshare:on";
     try (ChildProcess version =

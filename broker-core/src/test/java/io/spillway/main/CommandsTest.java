@@ -3,6 +3,7 @@ package io.spillway.main;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.embed.Broker;
+import io.spillway.failure.Explanation;
 import io.spillway.wal.WalException;
 import io.spillway.wal.local.LocalWal;
 import java.io.ByteArrayOutputStream;
@@ -49,11 +50,11 @@ class CommandsTest {
   }
 
   @Test
-  void aDamagedLogIsRefusedWithBothWaysOn() {
+  void aDamagedLogIsRefusedByName() {
     WalException damage = new WalException.Corrupt("wal/3 at byte 4096: CRC32C differs");
     assertThat(StartFailures.exitCode(damage)).isEqualTo(ExitCode.REFUSED);
-    assertThat(StartFailures.explain(damage).orElseThrow().line())
-        .contains("wal/3 at byte 4096", "restore the file", "spillway wal abandon");
+    assertThat(Explanation.of(damage).orElseThrow().line())
+        .contains("wal/3 at byte 4096", "restore the file", "spillway inspect wal");
   }
 
   @Test

@@ -1,18 +1,20 @@
 package io.spillway.main;
 
+import static io.spillway.main.LauncherRuns.finish;
+import static io.spillway.main.LauncherRuns.script;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.main.LauncherRuns.Run;
+import io.spillway.main.LauncherRuns.Started;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -53,9 +55,11 @@ class LauncherTest {
   private Path root;
   private Path module;
   private Path javaHome;
+  private LauncherRuns launchers;
 
   @BeforeEach
   void makeCheckout() throws IOException {
+    launchers = new LauncherRuns(dir);
     root = Files.createDirectories(dir.resolve("a check out"));
     module = root.resolve("broker-core");
     script(
@@ -75,10 +79,10 @@ class LauncherTest {
   void buildsWhatIsMissingThenBecomesTheJvm() throws Exception {
     Run first = run("serve", "--set", "a=b c");
 
-    assertThat(first.exitCode).isZero();
-    assertThat(first.stderr).contains("building", "2/5 Spillway wal", "preparing class data");
-    assertThat(first.stdout.get(0)).isEqualTo("pid " + first.pid);
-    assertThat(first.stdout)
+    assertThat(first.exitCode()).isZero();
+    assertThat(first.stderr()).contains("building", "2/5 Spillway wal", "preparing class data");
+    assertThat(first.stdout().get(0)).isEqualTo("pid " + first.pid());
+    assertThat(first.stdout())
         .containsSubsequence(
             "arg -cp",
             "arg "
@@ -95,8 +99,8 @@ class LauncherTest {
         .contains("-Dmaven.test.skip=true", "package");
 
     Run second = run("serve");
-    assertThat(second.stderr).isEmpty();
-    assertThat(second.stdout)
+    assertThat(second.stderr()).isEmpty();
+    assertThat(second.stdout())
         .anyMatch(line -> line.startsWith("arg -XX:SharedArchiveFile=") && line.endsWith(".jsa"))
         .contains("arg -Xmx512m", "arg -XX:+UseSerialGC")
         .noneMatch(line -> line.contains("native-access"));
@@ -110,9 +114,9 @@ class LauncherTest {
     Files.setLastModifiedTime(source, FileTime.from(Instant.now().plusSeconds(5)));
     Files.setLastModifiedTime(source.getParent(), FileTime.from(Instant.now().minusSeconds(60)));
 
-    assertThat(run(Map.of("SPILLWAY_BUILD", "never"), "version").exitCode).isZero();
+    assertThat(run(Map.of("SPILLWAY_BUILD", "never"), "version").exitCode()).isZero();
     assertThat(builds()).isEqualTo(1);
-    assertThat(run("version").exitCode).isZero();
+    assertThat(run("version").exitCode()).isZero();
     assertThat(builds()).isEqualTo(2);
   }
 
@@ -123,7 +127,7 @@ class LauncherTest {
       processes.add(start(Map.of(), "version"));
     }
     for (Started process : processes) {
-      assertThat(finish(process).exitCode).isZero();
+      assertThat(finish(process).exitCode()).isZero();
     }
     assertThat(builds()).isEqualTo(1);
   }
@@ -135,7 +139,7 @@ class LauncherTest {
     gone.waitFor();
     Files.writeString(lock.resolve("pid"), gone.pid() + "\n");
 
-    assertThat(run("version").exitCode).isZero();
+    assertThat(run("version").exitCode()).isZero();
     assertThat(builds()).isEqualTo(1);
     assertThat(lock).doesNotExist();
   }
@@ -147,23 +151,23 @@ class LauncherTest {
 
     Run run = run("version");
 
-    assertThat(run.exitCode).isEqualTo(2);
-    assertThat(run.stdout).isEmpty();
-    assertThat(run.stderr).contains("Could not transfer", "the first build needs the network");
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.stdout()).isEmpty();
+    assertThat(run.stderr()).contains("Could not transfer", "the first build needs the network");
     Files.writeString(module.resolve("target/break"), "cannot find symbol");
-    assertThat(run("version").stderr).contains("the build failed; the log is");
+    assertThat(run("version").stderr()).contains("the build failed; the log is");
     assertThat(module.resolve("target/launcher-lock")).doesNotExist();
   }
 
   @Test
   void namesTheJdkThatItLacks() throws Exception {
     Run old = run(Map.of("JAVA_HOME", jdk("11.0.2", true).toString()), "version");
-    assertThat(old.exitCode).isEqualTo(2);
-    assertThat(old.stderr).contains("has no Java 17 or newer: set it to a JDK 17 or newer");
+    assertThat(old.exitCode()).isEqualTo(2);
+    assertThat(old.stderr()).contains("has no Java 17 or newer: set it to a JDK 17 or newer");
 
     Run noCompiler = run(Map.of("JAVA_HOME", jdk("21.0.1", false).toString()), "version");
-    assertThat(noCompiler.exitCode).isEqualTo(2);
-    assertThat(noCompiler.stderr).contains("has no javac");
+    assertThat(noCompiler.exitCode()).isEqualTo(2);
+    assertThat(noCompiler.stderr()).contains("has no javac");
   }
 
   @Test
@@ -173,7 +177,7 @@ class LauncherTest {
     run(newest, "version");
     Run run = run(newest, "version");
 
-    assertThat(run.stdout)
+    assertThat(run.stdout())
         .contains(
             "arg --enable-native-access=ALL-UNNAMED", "arg --sun-misc-unsafe-memory-access=allow")
         .containsSubsequence("arg -Xmx512m", "arg -Xint", "arg -Dx=y")
@@ -188,8 +192,8 @@ class LauncherTest {
     Started process = start(link, dir, Map.of("SPILLWAY_CDS", "off"), "version");
 
     Run run = finish(process);
-    assertThat(run.exitCode).as(run.stderr).isZero();
-    assertThat(run.stdout).contains("arg version").noneMatch(line -> line.contains("Archive"));
+    assertThat(run.exitCode()).as(run.stderr()).isZero();
+    assertThat(run.stdout()).contains("arg version").noneMatch(line -> line.contains("Archive"));
   }
 
   @Test
@@ -202,9 +206,9 @@ class LauncherTest {
     Map<String, String> off = new HashMap<>(newest);
     off.put("SPILLWAY_CDS", "off");
     Run without = finish(start(launcher, dir, off, "serve"));
-    assertThat(without.exitCode).as(without.stderr).isZero();
-    assertThat(without.stdout.get(0)).isEqualTo("pid " + without.pid);
-    assertThat(without.stdout)
+    assertThat(without.exitCode()).as(without.stderr()).isZero();
+    assertThat(without.stdout().get(0)).isEqualTo("pid " + without.pid());
+    assertThat(without.stdout())
         .containsSubsequence(
             "arg -cp",
             "arg "
@@ -217,16 +221,19 @@ class LauncherTest {
     Map<String, String> make = new HashMap<>(newest);
     make.put("SPILLWAY_CDS", "make");
     Run making = finish(start(launcher, dir, make));
-    assertThat(making.exitCode).as(making.stderr).isZero();
-    assertThat(making.stdout).isEmpty();
+    assertThat(making.exitCode()).as(making.stderr()).isZero();
+    assertThat(making.stdout()).isEmpty();
     try (Stream<Path> made = Files.list(home.resolve("class-data"))) {
-      assertThat(made).containsExactly(home.resolve("class-data/spillway.aot"));
+      assertThat(made)
+          .containsExactlyInAnyOrder(
+              home.resolve("class-data/spillway-25.aot"),
+              home.resolve("class-data/spillway-25.aot.of"));
     }
 
     Run with = finish(start(launcher, dir, newest, "serve"));
-    assertThat(with.stderr).isEmpty();
-    assertThat(with.stdout)
-        .contains("arg -XX:AOTCache=" + home.toRealPath().resolve("class-data/spillway.aot"));
+    assertThat(with.stderr()).isEmpty();
+    assertThat(with.stdout())
+        .contains("arg -XX:AOTCache=" + home.toRealPath().resolve("class-data/spillway-25.aot"));
     assertThat(root.resolve("broker-core/target")).doesNotExist();
   }
 
@@ -235,12 +242,12 @@ class LauncherTest {
     Path home = installed();
     Files.delete(home.resolve("lib/spillway-broker-core-0.1.0.jar"));
     Run broken = finish(start(home.resolve("bin/spillway"), dir, Map.of(), "serve"));
-    assertThat(broken.exitCode).isEqualTo(2);
-    assertThat(broken.stderr).contains("the installation is not whole");
+    assertThat(broken.exitCode()).isEqualTo(2);
+    assertThat(broken.stderr()).contains("the installation is not whole");
 
     Run checkout = run(Map.of("SPILLWAY_CDS", "make"), "version");
-    assertThat(checkout.exitCode).isEqualTo(2);
-    assertThat(checkout.stderr).contains("SPILLWAY_CDS=make is for an installation");
+    assertThat(checkout.exitCode()).isEqualTo(2);
+    assertThat(checkout.stderr()).contains("SPILLWAY_CDS=make is for an installation");
   }
 
   private Path installed() throws IOException {
@@ -267,14 +274,6 @@ class LauncherTest {
     return home;
   }
 
-  private static void script(Path file, String text) throws IOException {
-    Files.createDirectories(file.getParent());
-    Files.writeString(file, text);
-    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
-  }
-
-  private record Run(long pid, int exitCode, List<String> stdout, String stderr) {}
-
   private Run run(String... arguments) throws Exception {
     return run(Map.of(), arguments);
   }
@@ -290,28 +289,10 @@ class LauncherTest {
   private Started start(
       Path launcher, Path workDirectory, Map<String, String> environment, String... arguments)
       throws IOException {
-    List<String> command =
-        Stream.concat(Stream.of(launcher.toString()), Stream.of(arguments)).toList();
-    ProcessBuilder builder = new ProcessBuilder(command).directory(workDirectory.toFile());
-    builder.environment().keySet().removeIf(name -> name.startsWith("SPILLWAY_"));
-    builder.environment().put("JAVA_HOME", javaHome.toString());
-    builder.environment().put("MAVEN_USER_HOME", dir.resolve("m2").toString());
-    builder.environment().putAll(environment);
-    Path out = Files.createTempFile(dir, "out", "");
-    Path err = Files.createTempFile(dir, "err", "");
-    builder.redirectOutput(out.toFile()).redirectError(err.toFile());
-    return new Started(builder.start(), out, err);
-  }
-
-  private record Started(Process process, Path out, Path err) {}
-
-  private static Run finish(Started started) throws Exception {
-    Process process = started.process();
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    return new Run(
-        process.pid(),
-        process.exitValue(),
-        Files.readAllLines(started.out()),
-        Files.readString(started.err()));
+    Map<String, String> all = new HashMap<>();
+    all.put("JAVA_HOME", javaHome.toString());
+    all.put("MAVEN_USER_HOME", dir.resolve("m2").toString());
+    all.putAll(environment);
+    return launchers.start(launcher, workDirectory, all, arguments);
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.spillway.config.InvalidSettingException;
+import io.spillway.failure.Explanation;
 import io.spillway.wal.WalException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -45,8 +46,8 @@ class ServeOptionsTest {
   @Test
   void explainsFailuresInOneLineWithTheirExitCode() {
     Throwable refused = new InvalidSettingException("x", "bad\n  x");
-    assertThat(StartFailures.explain(new IllegalStateException(refused)))
-        .contains(new StartFailures.Failure(ExitCode.REFUSED, "bad x"));
+    assertThat(Explanation.of(new IllegalStateException(refused)))
+        .contains(new Explanation(Explanation.Kind.REFUSED, "bad x"));
     assertThat(StartFailures.exitCode(new WalException.Unavailable("device gone"))).isEqualTo(3);
     assertThat(StartFailures.exitCode(new WalException.Corrupt("segment 3"))).isEqualTo(2);
     assertThat(StartFailures.exitCode(new UncheckedIOException(new IOException()))).isEqualTo(1);

@@ -86,14 +86,13 @@ final class Recovery {
     return new StartRefusedException.WalMissing(
         missing,
         ("WAL %s of node %d was not drained and is not here (here is %s); the catalog holds %s%s."
-                + " Bring its directory back, or give up what only it holds: spillway wal abandon %s")
+                + " Bring its directory back")
             .formatted(
                 missing,
                 nodeId,
                 here,
                 named.isEmpty() ? "no stream of it" : "its streams " + named,
-                more == 0 ? "" : " and " + more + " more",
-                missing));
+                more == 0 ? "" : " and " + more + " more"));
   }
 
   /** Streams that this WAL may hold batches of. */

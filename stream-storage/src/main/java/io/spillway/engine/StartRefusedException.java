@@ -50,8 +50,16 @@ public sealed class StartRefusedException extends RuntimeException {
   public static final class WalIncomplete extends StartRefusedException {
     @Serial private static final long serialVersionUID = 1L;
 
-    public WalIncomplete(String message) {
+    private final UUID walId;
+
+    public WalIncomplete(UUID walId, String message) {
       super(message);
+      this.walId = walId;
+    }
+
+    /** The WAL that is here. */
+    public UUID walId() {
+      return walId;
     }
   }
 

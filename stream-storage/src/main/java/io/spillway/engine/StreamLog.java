@@ -78,8 +78,9 @@ final class StreamLog implements UploadSource {
   synchronized void onRecovered(long position, Batch batch) {
     if (batch.baseOffset() != nextOffset) {
       throw new StartRefusedException.WalIncomplete(
-          "the WAL lacks batches of stream %s: expected offset %d, found %d at position %d; it is an old copy, or was changed; give it back as it was, or give up what it holds: spillway wal abandon %s"
-              .formatted(id, nextOffset, batch.baseOffset(), position, wal.walId()));
+          wal.walId(),
+          "WAL %s lacks batches of stream %s: expected offset %d, found %d at position %d; it is an old copy, or was changed; give it back as it was"
+              .formatted(wal.walId(), id, nextOffset, batch.baseOffset(), position));
     }
     frames.add(
         batch.baseOffset(),

@@ -9,8 +9,6 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Repeats requests to a store with exponential, jittered back-off. Delays are drawn from the upper
@@ -21,24 +19,31 @@ import org.slf4j.LoggerFactory;
  */
 public final class Retry {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Retry.class);
-  private static final long FIRST_WARNING_NANOS = TimeUnit.SECONDS.toNanos(5);
-  private static final long WARNING_INTERVAL_NANOS = TimeUnit.MINUTES.toNanos(1);
-
   private final Scheduler scheduler;
   private final RandomSource random;
   private final Policy policy;
   private final BooleanSupplier stopped;
+  private final RetryWarnings warnings;
 
   /**
    * @param scheduler where repeats are started
    * @param stopped once true, a failure is final
    */
   public Retry(Scheduler scheduler, RandomSource random, Policy policy, BooleanSupplier stopped) {
+    this(scheduler, random, policy, stopped, new RetryWarnings(scheduler.clock()));
+  }
+
+  Retry(
+      Scheduler scheduler,
+      RandomSource random,
+      Policy policy,
+      BooleanSupplier stopped,
+      RetryWarnings warnings) {
     this.scheduler = scheduler;
     this.random = random;
     this.policy = policy;
     this.stopped = stopped;
+    this.warnings = warnings;
   }
 
   /**
@@ -96,9 +101,8 @@ public final class Retry {
     private final Supplier<CompletableFuture<T>> attempt;
     private final Predicate<? super ObjectStoreException> again;
     private final CompletableFuture<T> result = new CompletableFuture<>();
+    private final long startedNanos = scheduler.clock().nanoTime();
     private int failures;
-    private long waitedNanos;
-    private long warnAtNanos = FIRST_WARNING_NANOS;
 
     Run(
         String what,
@@ -136,14 +140,8 @@ public final class Retry {
         result.completeExceptionally(cause);
         return;
       }
-      long delay = policy.delayNanos(failures, random);
-      waitedNanos += delay;
-      if (waitedNanos >= warnAtNanos) {
-        warnAtNanos = waitedNanos + WARNING_INTERVAL_NANOS;
-        LOG.warn(
-            "{} has failed {} times and is tried again: {}", what, failures, cause.getMessage());
-      }
-      scheduler.schedule(delay, this::start);
+      warnings.onFailure(what, startedNanos, failures, cause);
+      scheduler.schedule(policy.delayNanos(failures, random), this::start);
     }
   }
 }

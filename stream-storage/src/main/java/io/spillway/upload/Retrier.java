@@ -1,6 +1,7 @@
 package io.spillway.upload;
 
 import io.spillway.object.ObjectStoreException;
+import io.spillway.object.RetryWarnings;
 import io.spillway.runtime.Cancellable;
 import io.spillway.runtime.Clock;
 import io.spillway.runtime.RandomSource;
@@ -13,8 +14,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Repeats store requests until they work: an outage is waited out with growing, jittered pauses,
@@ -23,16 +22,13 @@ import org.slf4j.LoggerFactory;
  */
 public final class Retrier implements AutoCloseable {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Retrier.class);
-
   private static final long FIRST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
   private static final long MAX_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(10);
-  private static final long FIRST_WARNING_NANOS = TimeUnit.SECONDS.toNanos(5);
-  private static final long WARNING_INTERVAL_NANOS = TimeUnit.MINUTES.toNanos(1);
 
   private final Scheduler scheduler;
   private final Clock clock;
   private final RandomSource random;
+  private final RetryWarnings warnings;
   private final Set<Attempt<?>> waiting = new LinkedHashSet<>();
   private boolean closed;
 
@@ -40,6 +36,7 @@ public final class Retrier implements AutoCloseable {
     this.scheduler = scheduler;
     this.clock = clock;
     this.random = random;
+    this.warnings = new RetryWarnings(clock);
   }
 
   /**
@@ -74,8 +71,8 @@ public final class Retrier implements AutoCloseable {
     private final String what;
     private final Supplier<CompletableFuture<T>> request;
     private final CompletableFuture<T> result = new CompletableFuture<>();
+    private final long startedNanos = clock.nanoTime();
     private int failures;
-    private long warnAtNanos;
     private @Nullable Cancellable pause;
 
     Attempt(String what, Supplier<CompletableFuture<T>> request) {
@@ -107,19 +104,9 @@ public final class Retrier implements AutoCloseable {
         abandon();
       } else {
         failures++;
-        warn(cause);
+        warnings.onFailure(what, startedNanos, failures, cause);
         waiting.add(this);
         pause = scheduler.schedule(pauseNanos(failures), this::start);
-      }
-    }
-
-    private void warn(Throwable cause) {
-      long now = clock.nanoTime();
-      if (failures == 1) {
-        warnAtNanos = now + FIRST_WARNING_NANOS;
-      } else if (now >= warnAtNanos) {
-        warnAtNanos = now + WARNING_INTERVAL_NANOS;
-        LOG.warn("{} has failed {} times and is tried again: {}", what, failures, cause.toString());
       }
     }
 

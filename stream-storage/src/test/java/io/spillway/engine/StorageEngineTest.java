@@ -171,7 +171,7 @@ class StorageEngineTest {
         .hasCauseInstanceOf(StartRefusedException.WalMissing.class)
         .hasMessageContaining(node.wal.walId().toString())
         .hasMessageContaining(stream(1) + " up to offset 50")
-        .hasMessageContaining("spillway wal abandon " + node.wal.walId());
+        .hasMessageContaining("WAL " + node.wal.walId());
     world.crash();
 
     var catalog = world.catalog("cli");

@@ -17,4 +17,7 @@ public interface Scheduler extends Executor {
 
   /** Runs the task once, no earlier than {@code delayNanos} from now. Any thread. */
   Cancellable schedule(long delayNanos, Runnable task);
+
+  /** The time that delays are counted in. */
+  Clock clock();
 }

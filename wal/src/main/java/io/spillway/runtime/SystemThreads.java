@@ -139,5 +139,10 @@ public final class SystemThreads implements Threads {
           executor.schedule(guarded(name, task), delayNanos, TimeUnit.NANOSECONDS);
       return () -> future.cancel(false);
     }
+
+    @Override
+    public Clock clock() {
+      return clock;
+    }
   }
 }

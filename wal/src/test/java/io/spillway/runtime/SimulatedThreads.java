@@ -271,6 +271,11 @@ public final class SimulatedThreads implements Threads {
       Event event = enqueue(delayNanos + jitter(), name, task, process, bornIn);
       return () -> event.cancelled = true;
     }
+
+    @Override
+    public Clock clock() {
+      return process.clock();
+    }
   }
 
   private static final class Event implements Comparable<Event> {

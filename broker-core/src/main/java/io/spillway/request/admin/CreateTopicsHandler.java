@@ -1,6 +1,7 @@
 package io.spillway.request.admin;
 
 import io.spillway.metadata.ControlPlane;
+import io.spillway.metadata.TopicNames;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
 import java.util.ArrayList;
@@ -9,7 +10,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.message.CreatePartitionsRequestData;
 import org.apache.kafka.common.message.CreatePartitionsRequestData.CreatePartitionsTopic;
 import org.apache.kafka.common.message.CreatePartitionsResponseData;
@@ -50,7 +50,7 @@ public final class CreateTopicsHandler implements ApiHandler {
     for (CreatableTopic topic : request.topics()) {
       if (!names.add(topic.name())) {
         refused.put(topic.name(), "Duplicate topic name.");
-      } else if (topic.name().equals(Topic.CLUSTER_METADATA_TOPIC_NAME)) {
+      } else if (topic.name().equals(TopicNames.CLUSTER_METADATA)) {
         refused.put(topic.name(), "Creation of internal topic " + topic.name() + " is prohibited.");
       }
     }

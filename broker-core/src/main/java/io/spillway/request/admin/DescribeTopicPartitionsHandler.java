@@ -4,6 +4,7 @@ import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.ClusterMetadata.BrokerInfo;
 import io.spillway.metadata.ClusterMetadata.PartitionInfo;
 import io.spillway.metadata.ClusterMetadata.TopicInfo;
+import io.spillway.metadata.TopicNames;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
 import java.util.ArrayList;
@@ -14,8 +15,6 @@ import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.errors.InvalidRequestException;
-import org.apache.kafka.common.errors.InvalidTopicException;
-import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.message.DescribeTopicPartitionsRequestData;
 import org.apache.kafka.common.message.DescribeTopicPartitionsResponseData;
 import org.apache.kafka.common.message.DescribeTopicPartitionsResponseData.Cursor;
@@ -110,12 +109,10 @@ public final class DescribeTopicPartitionsHandler implements ApiHandler {
   }
 
   private static DescribeTopicPartitionsResponseTopic unknown(String name) {
-    Errors error = Errors.UNKNOWN_TOPIC_OR_PARTITION;
-    try {
-      Topic.validate(name);
-    } catch (InvalidTopicException e) {
-      error = Errors.INVALID_TOPIC_EXCEPTION;
-    }
+    Errors error =
+        TopicNames.isValid(name)
+            ? Errors.UNKNOWN_TOPIC_OR_PARTITION
+            : Errors.INVALID_TOPIC_EXCEPTION;
     return new DescribeTopicPartitionsResponseTopic().setName(name).setErrorCode(error.code());
   }
 
@@ -139,7 +136,7 @@ public final class DescribeTopicPartitionsHandler implements ApiHandler {
     return new DescribeTopicPartitionsResponseTopic()
         .setName(topic.name())
         .setTopicId(topic.id())
-        .setIsInternal(Topic.isInternal(topic.name()))
+        .setIsInternal(TopicNames.isInternal(topic.name()))
         .setTopicAuthorizedOperations(AuthorizedOperations.TOPIC)
         .setPartitions(partitions);
   }

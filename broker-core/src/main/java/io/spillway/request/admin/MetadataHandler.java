@@ -6,6 +6,7 @@ import io.spillway.metadata.ClusterMetadata.Endpoint;
 import io.spillway.metadata.ClusterMetadata.PartitionInfo;
 import io.spillway.metadata.ClusterMetadata.TopicInfo;
 import io.spillway.metadata.TopicCreator;
+import io.spillway.metadata.TopicNames;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
 import java.util.ArrayList;
@@ -19,8 +20,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.errors.InvalidRequestException;
-import org.apache.kafka.common.errors.InvalidTopicException;
-import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.message.MetadataRequestData;
 import org.apache.kafka.common.message.MetadataRequestData.MetadataRequestTopic;
 import org.apache.kafka.common.message.MetadataResponseData;
@@ -110,7 +109,7 @@ public final class MetadataHandler implements ApiHandler {
     for (MetadataRequestTopic topic : request.topics()) {
       String name = topic.name();
       if (topic.topicId().equals(Uuid.ZERO_UUID)
-          && isValid(name)
+          && TopicNames.isValid(name)
           && !isReserved(name)
           && view.topic(name).isEmpty()) {
         creations.put(
@@ -124,16 +123,7 @@ public final class MetadataHandler implements ApiHandler {
 
   /** Internal topics are made by those who need them, with settings of their own. */
   private static boolean isReserved(String name) {
-    return Topic.isInternal(name) || name.equals(Topic.CLUSTER_METADATA_TOPIC_NAME);
-  }
-
-  private static boolean isValid(String name) {
-    try {
-      Topic.validate(name);
-      return true;
-    } catch (InvalidTopicException e) {
-      return false;
-    }
+    return TopicNames.isInternal(name) || name.equals(TopicNames.CLUSTER_METADATA);
   }
 
   private static Map<String, Errors> errors(Map<String, CompletableFuture<Void>> creations) {
@@ -239,9 +229,9 @@ public final class MetadataHandler implements ApiHandler {
             () ->
                 new MetadataResponseTopic()
                     .setName(name)
-                    .setIsInternal(Topic.isInternal(name))
+                    .setIsInternal(TopicNames.isInternal(name))
                     .setErrorCode(
-                        isValid(name)
+                        TopicNames.isValid(name)
                             ? creationErrors
                                 .getOrDefault(name, Errors.UNKNOWN_TOPIC_OR_PARTITION)
                                 .code()
@@ -264,7 +254,7 @@ public final class MetadataHandler implements ApiHandler {
     return new MetadataResponseTopic()
         .setName(topic.name())
         .setTopicId(topic.id())
-        .setIsInternal(Topic.isInternal(topic.name()))
+        .setIsInternal(TopicNames.isInternal(topic.name()))
         .setPartitions(partitions);
   }
 

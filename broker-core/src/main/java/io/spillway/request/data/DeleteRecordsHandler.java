@@ -1,6 +1,7 @@
 package io.spillway.request.data;
 
 import io.spillway.metadata.TopicConfig;
+import io.spillway.metadata.TopicNames;
 import io.spillway.partition.BrokerPartition;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
@@ -11,7 +12,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.message.DeleteRecordsRequestData;
 import org.apache.kafka.common.message.DeleteRecordsRequestData.DeleteRecordsPartition;
 import org.apache.kafka.common.message.DeleteRecordsRequestData.DeleteRecordsTopic;
@@ -114,7 +114,7 @@ final class DeleteRecordsHandler implements ApiHandler {
     if (located.error() == Errors.UNKNOWN_TOPIC_OR_PARTITION) {
       return located.error();
     }
-    if (Topic.isInternal(located.topic())) {
+    if (TopicNames.isInternal(located.topic())) {
       return Errors.INVALID_TOPIC_EXCEPTION;
     }
     if (partition == null) {

@@ -1,5 +1,6 @@
 package io.spillway.request.data;
 
+import io.spillway.metadata.TopicNames;
 import io.spillway.partition.ActiveProducer;
 import io.spillway.partition.BrokerPartition;
 import io.spillway.request.ApiHandler;
@@ -8,7 +9,6 @@ import io.spillway.request.data.PartitionLocator.Located;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.message.DescribeProducersRequestData;
 import org.apache.kafka.common.message.DescribeProducersRequestData.TopicRequest;
 import org.apache.kafka.common.message.DescribeProducersResponseData;
@@ -63,7 +63,7 @@ final class DescribeProducersHandler implements ApiHandler {
   private static PartitionResponse answer(Located located) {
     PartitionResponse answer = new PartitionResponse().setPartitionIndex(located.index());
     BrokerPartition partition = located.partition();
-    if (!Topic.isValid(located.topic())) {
+    if (!TopicNames.isValid(located.topic())) {
       return refusal(answer, Errors.INVALID_TOPIC_EXCEPTION);
     }
     Errors error = partition == null ? located.error() : partition.unavailability();

@@ -1,5 +1,6 @@
 package io.spillway.request.data;
 
+import io.spillway.metadata.TopicNames;
 import io.spillway.partition.BrokerPartition;
 import io.spillway.partition.ProduceBatch;
 import io.spillway.partition.ProduceCallback;
@@ -18,7 +19,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.common.errors.InvalidRequiredAcksException;
 import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
-import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.message.ProduceRequestData;
 import org.apache.kafka.common.message.ProduceRequestData.PartitionProduceData;
 import org.apache.kafka.common.message.ProduceRequestData.TopicProduceData;
@@ -142,7 +142,7 @@ final class ProduceHandler implements ApiHandler {
       appends.add(append);
       undecided.incrementAndGet();
       ByteBuffer records = recordsOf(partition.records());
-      if (Topic.isInternal(located.topic()) && !clientId.equals(ADMIN_CLIENT_ID)) {
+      if (TopicNames.isInternal(located.topic()) && !clientId.equals(ADMIN_CLIENT_ID)) {
         append.onRefused(
             Errors.INVALID_TOPIC_EXCEPTION,
             "Cannot append to internal topic " + located.topic(),

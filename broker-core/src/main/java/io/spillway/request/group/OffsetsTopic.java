@@ -1,7 +1,7 @@
 package io.spillway.request.group;
 
+import io.spillway.metadata.TopicNames;
 import java.util.Map;
-import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.utils.Utils;
 
 /**
@@ -13,7 +13,7 @@ import org.apache.kafka.common.utils.Utils;
  */
 public record OffsetsTopic(int partitions, short replicationFactor, Map<String, String> configs) {
 
-  public static final String NAME = Topic.GROUP_METADATA_TOPIC_NAME;
+  public static final String NAME = TopicNames.CONSUMER_OFFSETS;
 
   /** The partition whose leader coordinates the group, of an offsets topic of that size. */
   public static int partitionOf(String groupId, int partitions) {

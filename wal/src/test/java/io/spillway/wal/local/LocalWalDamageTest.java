@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.spillway.runtime.Cancellable;
+import io.spillway.runtime.Clock;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.SimulatedThreads;
 import io.spillway.wal.AppendListener;
@@ -269,6 +270,11 @@ class LocalWalDamageTest {
           public Cancellable schedule(long delayNanos, Runnable task) {
             ends.add(task);
             return () -> ends.remove(task);
+          }
+
+          @Override
+          public Clock clock() {
+            return threads.clock();
           }
         };
     LocalWal wal =

@@ -2,6 +2,7 @@ package io.spillway.wal.local;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.runtime.Clock;
 import io.spillway.runtime.SystemClock;
 import io.spillway.runtime.SystemRandom;
 import io.spillway.runtime.SystemThreads;
@@ -89,7 +90,7 @@ class LocalWalThreadsTest {
     Executor two = threads.newPool("disk", 2);
     return LocalWal.open(
         CONFIG,
-        disk.mount(new PoolScheduler(two)),
+        disk.mount(new PoolScheduler(two, threads.clock())),
         1,
         threads,
         new SystemRandom(),
@@ -97,7 +98,8 @@ class LocalWalThreadsTest {
         PayloadVerifier.NONE);
   }
 
-  private record PoolScheduler(Executor pool) implements io.spillway.runtime.Scheduler {
+  private record PoolScheduler(Executor pool, Clock clock)
+      implements io.spillway.runtime.Scheduler {
     @Override
     public void execute(Runnable task) {
       pool.execute(task);
