@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
+import io.spillway.catalog.CatalogCommand.RaiseOrphanFloor;
+import io.spillway.catalog.LogStreamCatalog;
 import io.spillway.engine.EngineWorld.Node;
 import io.spillway.merge.MergeConfig;
 import io.spillway.object.ObjectStore;
@@ -19,6 +21,7 @@ import io.spillway.wal.StreamId;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -359,6 +362,33 @@ class MergesTest {
     node.stop();
   }
 
+  /** Nothing else moves this broker's catalog: born where it stands, the next would go as well. */
+  @Test
+  void afterAnotherBrokersSweepTookAMergeTheNextIsBornAboveItsFloor_P21() {
+    MergeConfig small = new MergeConfig(8 << 10, 1_000, 128 << 10, LARGE, FAN_IN, 1_000, 1_000);
+    Node node = world.start(withPartBytes(small, 16 << 10));
+    StreamHandle handle = node.claim(1, 1);
+    for (int i = 0; i < FAN_IN; i++) {
+      node.append(handle, 60, SIZE);
+      world.await(node.engine().flush());
+    }
+    String swept = untilInParts();
+    long floor = node.catalog.position() + 1;
+    LogStreamCatalog other = world.catalog("another broker");
+    world.await(other.open());
+    world.await(other.submit(new RaiseOrphanFloor(new UUID(9, 9), floor)));
+    world.bucket.contents().abortMultiparts(swept).join();
+    assertThat(node.catalog.position()).as("position of who has not heard").isLessThan(floor);
+
+    world.runFor(5, TimeUnit.MINUTES);
+
+    assertThat(node.engine().stats().merges().voidRanges()).as("merged in vain").isZero();
+    assertThat(extents(node, 1)).hasSize(1);
+    node.requireReadable(handle, 0, SIZE);
+    other.close();
+    node.stop();
+  }
+
   @Test
   void aDamagedObjectIsLeftAsItIsAndTheRestMerged() {
     Node node = world.start(merging(fast()).withCaches(0, 0, 0));
@@ -400,6 +430,16 @@ class MergesTest {
     while (!node.engine().stats().merges().running()) {
       assertThat(world.threads.step()).as("something is left to do").isTrue();
     }
+  }
+
+  /** Until an object is being written in parts: its key. */
+  private String untilInParts() {
+    List<String> begun = List.of();
+    while (begun.isEmpty()) {
+      assertThat(world.threads.step()).as("something is left to do").isTrue();
+      begun = world.bucket.contents().listMultiparts("data/").join();
+    }
+    return begun.get(0);
   }
 
   private List<String> dataObjects() {
