@@ -49,7 +49,7 @@ class ImageTest {
     command.add("--set=listeners=PLAINTEXT://127.0.0.1:0");
     command.add("--set=metrics.listener=127.0.0.1:" + metrics);
 
-    try (ChildProcess broker = image.start("broker", data, Map.of(), command)) {
+    try (ChildProcess broker = image.start("broker", data, ImageFiles.LEAK_DETECTION, command)) {
       assertThat(health(metrics)).isNotZero();
       broker.awaitLine(line -> line.startsWith("spillway ready "), Peers.PATIENCE);
       assertThat(health(metrics)).isZero();

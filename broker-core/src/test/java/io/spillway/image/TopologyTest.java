@@ -136,6 +136,7 @@ class TopologyTest {
     command.add("--set=data.dir=" + brokerData);
     command.add("--set=metrics.listener=127.0.0.1:" + metricsPort);
     Map<String, String> environment = new HashMap<>(COMPOSE.environment("broker"));
+    environment.putAll(ImageFiles.LEAK_DETECTION);
     environment.put("AWS_ACCESS_KEY_ID", S3Server.ACCESS_KEY);
     environment.put("AWS_SECRET_ACCESS_KEY", S3Server.SECRET_KEY);
     return brokerImage.start("broker", brokerData, environment, command);

@@ -102,6 +102,7 @@ public final class BrokerProcess implements AutoCloseable {
     List<String> command = new ArrayList<>(wrapper);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    command.addAll(ChildProcess.LEAK_DETECTION);
     command.addAll(List.of("-cp", classPath));
     command.add("io.spillway.main.Main");
     command.addAll(arguments);
