@@ -129,10 +129,6 @@ final class CrashRounds {
   }
 
   private long recoveredFrames() {
-    return BrokerProcess.http(metricsPort, "/metrics")
-        .lines()
-        .filter(line -> line.startsWith("spillway_wal_recovered_frames"))
-        .mapToLong(line -> (long) Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
-        .sum();
+    return (long) BrokerProcess.metric(metricsPort, "spillway_wal_recovered_frames");
   }
 }

@@ -1,5 +1,7 @@
 package io.spillway.peers;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -64,6 +66,19 @@ public final class BrokerProcess implements AutoCloseable {
             .filter(entry -> !Path.of(entry).getFileName().toString().startsWith(jarName))
             .collect(Collectors.joining(":"));
     return run(List.of(), classPath, workDirectory, serve(settings), Map.of());
+  }
+
+  /** Why a start was refused: waits for code 2, and demands one line for whoever started it. */
+  public static String refusal(ChildProcess refused) {
+    assertThat(refused.awaitExit(Peers.PATIENCE)).as(refused.output()).isEqualTo(2);
+    assertThat(refused.stdout()).isEmpty();
+    assertThat(refused.stderr())
+        .as("no stack trace")
+        .noneMatch(line -> line.startsWith("\tat ") || line.startsWith("Caused by"));
+    assertThat(refused.stderr().stream().filter(line -> line.startsWith("spillway: ")))
+        .as(refused.output())
+        .hasSize(1);
+    return refused.stderr().get(refused.stderr().size() - 1);
   }
 
   /** A broker that was launched, once it is ready. */
@@ -131,6 +146,15 @@ public final class BrokerProcess implements AutoCloseable {
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  /** The sum of the series of {@code /metrics} whose names begin so. */
+  public static double metric(int port, String name) {
+    return http(port, "/metrics")
+        .lines()
+        .filter(line -> line.startsWith(name))
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
   }
 
   public String bootstrapServers() {

@@ -172,6 +172,11 @@ public final class ChildProcess implements AutoCloseable {
     process.toHandle().destroy(); // the process's own method would close its output
   }
 
+  /** SIGINT, as of Ctrl-C. */
+  public void interrupt() {
+    signal("INT");
+  }
+
   /** SIGSTOP: the process does nothing until {@link #resume}, and does not know it. */
   public void pause() {
     signal("STOP");
