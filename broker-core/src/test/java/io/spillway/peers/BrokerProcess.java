@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -19,6 +20,9 @@ import java.util.stream.Stream;
 
 /** The broker as a process of its own, to be killed and started again on the same directory. */
 public final class BrokerProcess implements AutoCloseable {
+
+  /** A frame of ten bytes: API key 18 in version 0, correlation id 0, no client id. */
+  private static final byte[] API_VERSIONS = {0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 0, -1, -1};
 
   private final ChildProcess process;
   private final String bootstrapServers;
@@ -169,10 +173,26 @@ public final class BrokerProcess implements AutoCloseable {
     process.kill();
   }
 
-  /** SIGTERM; demands exit code 0. */
+  /** SIGTERM; demands exit code 0, and that no buffer was leaked. */
   public void stop() {
+    tellLeaks();
     process.terminate();
     process.awaitSuccess(Peers.PATIENCE);
+  }
+
+  /** Leaks are told of at the first allocation after they were collected: here are both. */
+  private void tellLeaks() {
+    String jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd").toString();
+    List<String> collect = List.of(jcmd, Long.toString(process.pid()), "GC.run");
+    ChildProcess.start("jcmd", Path.of("."), Map.of(), collect).awaitSuccess(Peers.PATIENCE);
+    int colon = bootstrapServers.indexOf(':');
+    String port = bootstrapServers.substring(colon + 1).replaceAll(",.*", "");
+    try (Socket socket = new Socket(bootstrapServers.substring(0, colon), Integer.parseInt(port))) {
+      socket.getOutputStream().write(API_VERSIONS);
+      socket.getInputStream().read();
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(process.output(), e);
+    }
   }
 
   @Override
