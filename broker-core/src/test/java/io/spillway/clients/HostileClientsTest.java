@@ -129,15 +129,16 @@ class HostileClientsTest {
       double waits = 0;
       while (held / HALF_SENT_BYTES + waits < begun) {
         Thread.sleep(20);
-        held = metric(port, "spillway_request_budget_used_bytes");
-        waits = metric(port, "spillway_request_budget_waits_total");
+        held = BrokerProcess.metric(port, "spillway_request_budget_used_bytes");
+        waits = BrokerProcess.metric(port, "spillway_request_budget_waits_total");
       }
       for (int i = 0; i < 3; i++) {
         assertServesGoodClients(small, "beside " + CONNECTIONS + " connections");
-        assertThat(metric(port, "spillway_connections{")).isGreaterThanOrEqualTo(CONNECTIONS);
-        assertThat(metric(port, "spillway_request_budget_used_bytes"))
+        assertThat(BrokerProcess.metric(port, "spillway_connections{"))
+            .isGreaterThanOrEqualTo(CONNECTIONS);
+        assertThat(BrokerProcess.metric(port, "spillway_request_budget_used_bytes"))
             .isBetween(BUDGET_BYTES / 2.0, (double) BUDGET_BYTES);
-        assertThat(metric(port, "spillway_network_buffer_bytes"))
+        assertThat(BrokerProcess.metric(port, "spillway_network_buffer_bytes"))
             .as("with what was read of a frame that waits")
             .isLessThan(BUDGET_BYTES + CONNECTIONS * 4096.0);
       }
@@ -150,14 +151,6 @@ class HostileClientsTest {
 
   private static MetadataRequestData noTopics() {
     return new MetadataRequestData().setTopics(List.of());
-  }
-
-  private static double metric(int port, String name) {
-    return BrokerProcess.http(port, "/metrics")
-        .lines()
-        .filter(line -> line.startsWith(name))
-        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
-        .sum();
   }
 
   @Test

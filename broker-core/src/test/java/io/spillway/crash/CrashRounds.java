@@ -2,6 +2,7 @@ package io.spillway.crash;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.crash.Kill.Moment;
 import io.spillway.peers.BrokerProcess;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,8 +10,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.UUID;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.Uuid;
 
 /** Rounds of kill -9 under producers, consumers and uploads, and the judgement of it all. */
 final class CrashRounds {
@@ -23,6 +26,10 @@ final class CrashRounds {
   private static final int PARTITIONS = 8;
   private static final String TOPIC = "crash";
 
+  /** Which kind of kill follows which. */
+  private static final List<Moment> MOMENTS =
+      List.of(Moment.IN_UPLOAD, Moment.UNACKED, Moment.IN_UPLOAD, Moment.ANY);
+
   private final Path work;
   private final List<String> settings;
   private final Map<String, String> environment;
@@ -31,13 +38,13 @@ final class CrashRounds {
   private final int metricsPort = BrokerProcess.freePort();
   private final History history = new History();
   private final StoreWatch watch;
-  private int killsWithUnacked;
-  private int killsInUpload;
-  private long replayedFrames;
+  private final Killer killer;
+  private final List<Kill> kills = new ArrayList<>();
 
   /**
    * @param work the broker's working directory
    * @param store where its objects lie as files
+   * @param wal its write-ahead log
    * @param settings beyond addresses and the pace of uploads
    * @param environment added to this process's
    * @param afterKill done to each dead broker
@@ -45,11 +52,13 @@ final class CrashRounds {
   CrashRounds(
       Path work,
       Path store,
+      WalContents wal,
       List<String> settings,
       Map<String, String> environment,
       AfterKill afterKill) {
     this.work = work;
     this.watch = new StoreWatch(store);
+    this.killer = new Killer(history, watch, wal);
     this.settings = settings;
     this.environment = environment;
     this.afterKill = afterKill;
@@ -62,23 +71,19 @@ final class CrashRounds {
     Random random = new Random(seed);
     BrokerProcess broker = start();
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", "127.0.0.1:" + port))) {
-      admin.createTopics(Set.of(new NewTopic(TOPIC, PARTITIONS, (short) 1))).all().get();
+      UUID topicId = createTopic(admin);
       try (Readers readers = new Readers(history, "127.0.0.1:" + port, TOPIC, 2)) {
         try (Producers producers =
             new Producers(history, "127.0.0.1:" + port, TOPIC, PARTITIONS, 4)) {
           for (int round = 0; round < rounds; round++) {
             Thread.sleep(500 + random.nextInt(1_000));
-            awaitUnacked(producers);
-            if (round % 2 == 0) {
-              watch.awaitUploadUnderWay();
-            }
-            boolean unacked = producers.unacked() > 0;
-            broker.kill();
-            killsWithUnacked += unacked ? 1 : 0;
-            killsInUpload += watch.uploadWasCutShort() ? 1 : 0;
+            Moment moment = MOMENTS.get(round % MOMENTS.size());
+            killer.kill(broker, moment, topicId);
+            boolean inUpload = watch.uploadWasCutShort();
+            long unackedFrames = killer.unackedFrames(topicId);
             afterKill.happen();
             broker = start();
-            replayedFrames += recoveredFrames();
+            kills.add(new Kill(moment, inUpload, unackedFrames, recoveredFrames()));
             readers.readCommitted(admin);
           }
         }
@@ -89,35 +94,26 @@ final class CrashRounds {
       broker.close();
     }
 
-    assertThat(HistoryChecker.check(history)).as("seed %d", seed).isEmpty();
+    kills.forEach(System.out::println);
     System.out.printf(
-        "acked %d, unresolved %d, seen %d, kills with unacked %d, in uploads %d, replayed %d%n",
-        history.acked().size(),
-        history.unresolved().size(),
-        history.seen().size(),
-        killsWithUnacked,
-        killsInUpload,
-        replayedFrames);
+        "acked %d, unresolved %d, seen %d%n",
+        history.acked().size(), history.unresolved().size(), history.seen().size());
+    assertThat(HistoryChecker.check(history)).as("seed %d", seed).isEmpty();
     assertThat(history.acked()).hasSizeGreaterThan(1_000);
+    assertThat(kills)
+        .as("what was durable is replayed")
+        .allMatch(kill -> kill.replayedFrames() >= kill.unackedFrames());
   }
 
-  int killsWithUnacked() {
-    return killsWithUnacked;
+  /** Kills that were aimed at that moment and met it. */
+  long hits(Moment moment) {
+    return kills.stream().filter(kill -> kill.moment() == moment && kill.isHit()).count();
   }
 
-  /** Kills between the first byte of an upload and its commit. */
-  int killsInUpload() {
-    return killsInUpload;
-  }
-
-  long replayedFrames() {
-    return replayedFrames;
-  }
-
-  private static void awaitUnacked(Producers producers) throws InterruptedException {
-    for (int i = 0; i < 2_000 && producers.unacked() == 0; i++) {
-      Thread.sleep(1);
-    }
+  private static UUID createTopic(Admin admin) throws Exception {
+    Uuid id =
+        admin.createTopics(Set.of(new NewTopic(TOPIC, PARTITIONS, (short) 1))).topicId(TOPIC).get();
+    return new UUID(id.getMostSignificantBits(), id.getLeastSignificantBits());
   }
 
   private BrokerProcess start() {
@@ -133,10 +129,6 @@ final class CrashRounds {
   }
 
   private long recoveredFrames() {
-    return BrokerProcess.http(metricsPort, "/metrics")
-        .lines()
-        .filter(line -> line.startsWith("spillway_wal_recovered_frames"))
-        .mapToLong(line -> (long) Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
-        .sum();
+    return (long) BrokerProcess.metric(metricsPort, "spillway_wal_recovered_frames");
   }
 }

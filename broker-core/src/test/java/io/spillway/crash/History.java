@@ -1,7 +1,9 @@
 package io.spillway.crash;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * What clients did and saw during a run. Every record carries its producer's name and number; a
@@ -26,9 +28,11 @@ final class History {
   private final List<Unresolved> unresolved = new ArrayList<>();
   private final List<Seen> seen = new ArrayList<>();
   private final List<Committed> committed = new ArrayList<>();
+  private final Map<Integer, Long> ackedEnds = new HashMap<>();
 
   synchronized void add(Acked event) {
     acked.add(event);
+    ackedEnds.merge(event.partition(), event.offset() + 1, Math::max);
   }
 
   synchronized void add(Unresolved event) {
@@ -45,6 +49,11 @@ final class History {
 
   synchronized List<Acked> acked() {
     return List.copyOf(acked);
+  }
+
+  /** Behind the last offset of the partition that was acknowledged so far, or 0. */
+  synchronized long ackedEnd(int partition) {
+    return ackedEnds.getOrDefault(partition, 0L);
   }
 
   synchronized List<Unresolved> unresolved() {

@@ -48,11 +48,6 @@ final class Producers implements AutoCloseable {
     }
   }
 
-  /** Records that were sent and not yet acknowledged. */
-  long unacked() {
-    return unacked.get();
-  }
-
   private void produce(String name) {
     Map<Integer, Long> next = new HashMap<>();
     try (KafkaProducer<byte[], byte[]> producer =

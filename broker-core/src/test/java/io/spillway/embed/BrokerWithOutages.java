@@ -76,6 +76,7 @@ public final class BrokerWithOutages {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(jvm);
     command.addAll(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    command.addAll(ChildProcess.LEAK_DETECTION);
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add(BrokerWithOutages.class.getName());
     command.addAll(List.of(down.toString(), Long.toString(bytesPerSecond)));

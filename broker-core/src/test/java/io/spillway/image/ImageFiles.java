@@ -25,6 +25,10 @@ import org.junit.jupiter.api.Assumptions;
  */
 final class ImageFiles {
 
+  /** The environment of a broker that is watched for leaks. */
+  static final Map<String, String> LEAK_DETECTION =
+      Map.of("SPILLWAY_JAVA_OPTS", String.join(" ", ChildProcess.LEAK_DETECTION));
+
   /** The user of the images. */
   private static final String USER = "10001";
 

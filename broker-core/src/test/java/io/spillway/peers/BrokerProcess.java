@@ -1,8 +1,11 @@
 package io.spillway.peers;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -17,6 +20,9 @@ import java.util.stream.Stream;
 
 /** The broker as a process of its own, to be killed and started again on the same directory. */
 public final class BrokerProcess implements AutoCloseable {
+
+  /** A frame of ten bytes: API key 18 in version 0, correlation id 0, no client id. */
+  private static final byte[] API_VERSIONS = {0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 0, -1, -1};
 
   private final ChildProcess process;
   private final String bootstrapServers;
@@ -66,6 +72,19 @@ public final class BrokerProcess implements AutoCloseable {
     return run(List.of(), classPath, workDirectory, serve(settings), Map.of());
   }
 
+  /** Why a start was refused: waits for code 2, and demands one line for whoever started it. */
+  public static String refusal(ChildProcess refused) {
+    assertThat(refused.awaitExit(Peers.PATIENCE)).as(refused.output()).isEqualTo(2);
+    assertThat(refused.stdout()).isEmpty();
+    assertThat(refused.stderr())
+        .as("no stack trace")
+        .noneMatch(line -> line.startsWith("\tat ") || line.startsWith("Caused by"));
+    assertThat(refused.stderr().stream().filter(line -> line.startsWith("spillway: ")))
+        .as(refused.output())
+        .hasSize(1);
+    return refused.stderr().get(refused.stderr().size() - 1);
+  }
+
   /** A broker that was launched, once it is ready. */
   public static BrokerProcess awaitReady(ChildProcess launched) {
     return new BrokerProcess(launched);
@@ -102,6 +121,7 @@ public final class BrokerProcess implements AutoCloseable {
     List<String> command = new ArrayList<>(wrapper);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    command.addAll(ChildProcess.LEAK_DETECTION);
     command.addAll(List.of("-cp", classPath));
     command.add("io.spillway.main.Main");
     command.addAll(arguments);
@@ -132,6 +152,15 @@ public final class BrokerProcess implements AutoCloseable {
     }
   }
 
+  /** The sum of the series of {@code /metrics} whose names begin so. */
+  public static double metric(int port, String name) {
+    return http(port, "/metrics")
+        .lines()
+        .filter(line -> line.startsWith(name))
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+
   public String bootstrapServers() {
     return bootstrapServers;
   }
@@ -144,10 +173,26 @@ public final class BrokerProcess implements AutoCloseable {
     process.kill();
   }
 
-  /** SIGTERM; demands exit code 0. */
+  /** SIGTERM; demands exit code 0, and that no buffer was leaked. */
   public void stop() {
+    tellLeaks();
     process.terminate();
     process.awaitSuccess(Peers.PATIENCE);
+  }
+
+  /** Leaks are told of at the first allocation after they were collected: here are both. */
+  private void tellLeaks() {
+    String jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd").toString();
+    List<String> collect = List.of(jcmd, Long.toString(process.pid()), "GC.run");
+    ChildProcess.start("jcmd", Path.of("."), Map.of(), collect).awaitSuccess(Peers.PATIENCE);
+    int colon = bootstrapServers.indexOf(':');
+    String port = bootstrapServers.substring(colon + 1).replaceAll(",.*", "");
+    try (Socket socket = new Socket(bootstrapServers.substring(0, colon), Integer.parseInt(port))) {
+      socket.getOutputStream().write(API_VERSIONS);
+      socket.getInputStream().read();
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(process.output(), e);
+    }
   }
 
   @Override

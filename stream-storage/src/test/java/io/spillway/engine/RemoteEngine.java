@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.spillway.peers.ChildProcess;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -23,18 +24,13 @@ final class RemoteEngine implements AutoCloseable {
 
   /** Starts without waiting. */
   static RemoteEngine starting(Path directory, int nodeId, String walUrl, String storeUrl) {
-    List<String> command =
-        List.of(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx192m",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-cp",
-            System.getProperty("java.class.path"),
-            EngineProcess.class.getName(),
-            Integer.toString(nodeId),
-            walUrl,
-            storeUrl);
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    command.addAll(ChildProcess.LEAK_DETECTION);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.add(EngineProcess.class.getName());
+    command.addAll(List.of(Integer.toString(nodeId), walUrl, storeUrl));
     return new RemoteEngine(ChildProcess.start("engine-" + nodeId, directory, Map.of(), command));
   }
 

@@ -14,8 +14,16 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
-/** A process whose output lines are kept, so that a test can wait for one and show all. */
+/**
+ * A process whose output lines are kept, so that a test can wait for one and show all. At its end a
+ * line in which Netty tells of a leaked buffer fails the test.
+ */
 public final class ChildProcess implements AutoCloseable {
+
+  /** For a JVM with Netty: it watches every buffer, and tells of each that was not released. */
+  public static final List<String> LEAK_DETECTION =
+      List.of(
+          "-Dio.netty.leakDetection.level=paranoid", "-Dio.netty.leakDetection.targetRecords=8");
 
   private final Process process;
   private final String name;
@@ -116,6 +124,7 @@ public final class ChildProcess implements AutoCloseable {
       for (Thread pump : pumps) {
         pump.join();
       }
+      requireNoLeak();
       return process.exitValue();
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
@@ -129,6 +138,12 @@ public final class ChildProcess implements AutoCloseable {
       throw new AssertionError(name + " ended with " + exitCode + ":\n" + output());
     }
     return this;
+  }
+
+  private void requireNoLeak() {
+    if (stderr().stream().anyMatch(line -> line.contains(" LEAK: "))) {
+      throw new AssertionError(name + " leaked a buffer:\n" + output());
+    }
   }
 
   public synchronized List<String> stdout() {
@@ -157,6 +172,11 @@ public final class ChildProcess implements AutoCloseable {
     process.toHandle().destroy(); // the process's own method would close its output
   }
 
+  /** SIGINT, as of Ctrl-C. */
+  public void interrupt() {
+    signal("INT");
+  }
+
   /** SIGSTOP: the process does nothing until {@link #resume}, and does not know it. */
   public void pause() {
     signal("STOP");
@@ -182,6 +202,8 @@ public final class ChildProcess implements AutoCloseable {
   public void close() {
     if (process.isAlive()) {
       kill();
+    } else {
+      requireNoLeak();
     }
   }
 }
