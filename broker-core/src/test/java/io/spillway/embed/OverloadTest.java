@@ -136,7 +136,7 @@ class OverloadTest {
         (double) (steadyAcked.get() - steadyBefore) / (sentBySteady() - sentBySteady);
     assertThat(steadyShare)
         .as("share of their records that steady clients got accepted in window %d", window)
-        .isGreaterThan(STEADY_SHARE * accepted / wanted);
+        .isGreaterThan((double) STEADY_SHARE * accepted / wanted);
     double meanwhileBytes =
         (double) (takenMeanwhile.get() - meanwhileBefore)
             * RECORD_BYTES

@@ -36,6 +36,7 @@ public final class FakeStore implements StreamStore {
 
   /** What may still be reserved, but for internal topics. */
   public long roomBytes = Long.MAX_VALUE;
+
   public boolean unavailable;
 
   /** Reads of data below this offset are cold: they wait for {@link #completeReads}. */

@@ -37,8 +37,7 @@ public class FakeExchange implements Exchange, ConnectionInfo {
     this(api, version, request, clientId, "connection-1");
   }
 
-  FakeExchange(
-      ApiKeys api, int version, ApiMessage request, String clientId, String connectionId) {
+  FakeExchange(ApiKeys api, int version, ApiMessage request, String clientId, String connectionId) {
     this.request = request;
     this.context =
         new RequestContext(

@@ -251,8 +251,7 @@ class ProduceHandlerTest {
       String connection, String clientId, String topic, ByteBuffer records) {
     ProduceRequestData request = new ProduceRequestData().setAcks((short) -1).setTimeoutMs(1_000);
     add(request, topic, 0, records);
-    FakeExchange exchange =
-        new FakeExchange(ApiKeys.PRODUCE, 12, request, clientId, connection);
+    FakeExchange exchange = new FakeExchange(ApiKeys.PRODUCE, 12, request, clientId, connection);
     broker.handle(exchange);
     return exchange;
   }
