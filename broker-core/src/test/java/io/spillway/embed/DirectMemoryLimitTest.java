@@ -16,7 +16,7 @@ class DirectMemoryLimitTest {
   @TempDir Path work;
 
   @Test
-  void aBrokerWhoseBudgetsExceedWhatTheJvmGivesSaysSoAtItsStart() {
+  void aBrokerWhoseBudgetsExceedWhatTheJvmGivesSaysSoAtItsStart_G7_G9() {
     try (Running broker = start("-XX:MaxDirectMemorySize=200m")) {
       while (!broker.process.output().contains("this JVM gives 200")) {
         assertThat(broker.process.isAlive()).isTrue();

@@ -78,7 +78,7 @@ class OverloadTest {
   private final AtomicLong takenMeanwhile = new AtomicLong();
 
   @Test
-  void everyClientProgressesInEveryWindowAndMemoryStaysWithinItsLimits() throws Exception {
+  void everyClientProgressesInEveryWindowAndMemoryStaysWithinItsLimits_G7_P35() throws Exception {
     List<Thread> threads = new ArrayList<>();
     try (Running broker = start()) {
       try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrap))) {

@@ -72,7 +72,7 @@ class BucketLostTest {
     "404, NoSuchBucket, create the bucket",
     "403, AccessDenied, or give other keys",
   })
-  void producersAreAckedFromTheWalAWarningNamesTheFixAndUploadsGoOnWhenItIsMended(
+  void producersAreAckedFromTheWalAWarningNamesTheFixAndUploadsGoOnWhenItIsMended_G1(
       int status, String code, String fix) throws Exception {
     S3Broker config = new S3Broker(work, url());
     try (BrokerProcess broker = config.start()) {

@@ -123,7 +123,7 @@ class FullWalTest {
   }
 
   @Test
-  void asItFillsProducersAreSlowedMoreAndMoreThenRefusedRetriablyAndNeitherOnceItHeals()
+  void asItFillsProducersAreSlowedMoreAndMoreThenRefusedRetriablyAndNeitherOnceItHeals_G7()
       throws Exception {
     S3Broker config = onBucket().with("wal.capacity.bytes=" + (32 << 20), "upload.bytes=1048576");
     try (BrokerProcess broker = config.start()) {

@@ -53,7 +53,7 @@ class ProduceHandlerTest {
   }
 
   @Test
-  void acksZeroHoldsItsFrameUntilDurableAndIsAnsweredWithSilence() {
+  void acksZeroHoldsItsFrameUntilDurableAndIsAnsweredWithSilence_P34() {
     FakeExchange exchange = produce(12, 0, 0, plain("a"));
     assertThat(exchange.isAnswered()).as("P34").isFalse();
     partitions.store.makeAllDurable();
@@ -61,14 +61,14 @@ class ProduceHandlerTest {
   }
 
   @Test
-  void acksZeroClosesTheConnectionOnAnError() {
+  void acksZeroClosesTheConnectionOnAnError_P34() {
     FakeExchange exchange = produce(12, 0, 7, plain("a"));
     assertThat(exchange.answers).hasSize(1);
     assertThat(exchange.answers.get(0)).startsWith("close").contains("UNKNOWN_TOPIC_OR_PARTITION");
   }
 
   @Test
-  void afterTheTimeoutTheBatchStaysInAndItsFrameIsKeptUntilDurable() {
+  void afterTheTimeoutTheBatchStaysInAndItsFrameIsKeptUntilDurable_P34() {
     FakeExchange exchange = produce(12, -1, 0, plain("a"));
     partitions.runForMs(1_020);
     assertThat(only(exchange).errorCode()).isEqualTo(Errors.REQUEST_TIMED_OUT.code());
@@ -210,7 +210,7 @@ class ProduceHandlerTest {
   }
 
   @Test
-  void aRefusalBeforeThePartitionIsHereCountsForTheOrderOfSequences() {
+  void aRefusalBeforeThePartitionIsHereCountsForTheOrderOfSequences_P15() {
     partitions.apply(partitions.metadata.topic("moving", new Uuid(3, 3), 2));
     ProduceRequestData first = new ProduceRequestData().setAcks((short) -1).setTimeoutMs(1000);
     add(first, "moving", 0, idempotent(9, 0, 0, "a"));
@@ -224,10 +224,10 @@ class ProduceHandlerTest {
         .isEqualTo(Errors.OUT_OF_ORDER_SEQUENCE_NUMBER.code());
   }
 
-  /** G7: names are shared by strangers, and changed at will. */
+  /** Names are shared by strangers, and changed at will. */
   @ParameterizedTest
   @ValueSource(strings = {"producer-1", "producer-%d"})
-  void aFullWalsRoomGoesRoundConnectionsWhateverTheyCallThemselves(String name) {
+  void aFullWalsRoomGoesRoundConnectionsWhateverTheyCallThemselves_G7(String name) {
     String large = "x".repeat(60 << 10);
     List<FakeExchange> burst = new ArrayList<>();
     partitions.store.full = true;
