@@ -52,13 +52,9 @@ class IdleRequestsTest {
         for (Idle idle : all) {
           idle.work();
         }
-        for (Idle idle : all) { // what it had to do is done within the minute that has begun
-          idle.awaitBeats(2);
-        }
+        awaitMinutes(all, 2); // what they had to do is done by then
         List<Map<String, Long>> before = all.stream().map(Idle::requests).toList();
-        for (Idle idle : all) {
-          idle.awaitBeats(MINUTES);
-        }
+        awaitMinutes(all, MINUTES);
         for (int i = 0; i < all.size(); i++) {
           Map<String, Long> made = difference(all.get(i).requests(), before.get(i));
           System.out.printf("%s, in %d minutes: %s%n", all.get(i).name, MINUTES, made);
@@ -67,6 +63,16 @@ class IdleRequestsTest {
               // The brokers' minutes begin at different times: a beat may be one of the next.
               .isBetween((long) MINUTES, MOST_A_MINUTE * (MINUTES + 1L));
         }
+      }
+    }
+  }
+
+  /** Until each has said so many times that it is alive. */
+  private static void awaitMinutes(List<Idle> all, int count) throws InterruptedException {
+    List<Long> before = all.stream().map(idle -> idle.beats.get()).toList();
+    for (int i = 0; i < all.size(); i++) {
+      while (all.get(i).beats.get() < before.get(i) + count) {
+        Thread.sleep(100);
       }
     }
   }
@@ -126,13 +132,6 @@ class IdleRequestsTest {
               new StringSerializer(),
               new StringSerializer())) {
         producer.send(new ProducerRecord<>("t", "v")).get();
-      }
-    }
-
-    void awaitBeats(int count) throws InterruptedException {
-      long until = beats.get() + count;
-      while (beats.get() < until) {
-        Thread.sleep(100);
       }
     }
 
