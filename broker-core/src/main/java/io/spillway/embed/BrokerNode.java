@@ -1,6 +1,7 @@
 package io.spillway.embed;
 
 import io.spillway.config.BrokerConfig;
+import io.spillway.config.DirectMemory;
 import io.spillway.config.HostPort;
 import io.spillway.config.StartRefusedException;
 import io.spillway.kafka.controller.ControllerSettings;
@@ -244,6 +245,11 @@ final class BrokerNode {
     retention.start();
     directory.keep();
     watch.serving();
+    workers.execute(this::tellIfBudgetsExceedDirectMemory);
+  }
+
+  private void tellIfBudgetsExceedDirectMemory() {
+    DirectMemory.of(config).excessOver(DirectMemoryLimit.ofThisJvm()).ifPresent(LOG::warn);
   }
 
   /** Waits for a step of the start, or for a fault that makes it wait for ever. */

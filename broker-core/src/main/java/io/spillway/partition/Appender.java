@@ -198,7 +198,7 @@ final class Appender {
 
   private boolean waitForRoom(Append append, boolean isHeadOfQueue) {
     if (isHeadOfQueue || queue.park(append)) {
-      runtime.room().await(append.batch.clientKey(), queue);
+      runtime.room().await(append.batch.clientKey(), append.requirePrepared().sizeBytes(), queue);
     }
     return false;
   }

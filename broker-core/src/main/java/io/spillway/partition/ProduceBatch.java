@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param records what the request holds; patched in place, read until the callback is told
  * @param requestVersion of the produce request
  * @param clientId for traffic figures
- * @param clientKey whose turn it is in the WAL, not 0
+ * @param clientKey whose turn it is for room in the WAL, and in it; not 0
  */
 public record ProduceBatch(
     @Nullable ByteBuffer records,

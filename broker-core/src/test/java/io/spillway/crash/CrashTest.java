@@ -25,7 +25,7 @@ class CrashTest {
   @TempDir Path work;
 
   @Test
-  void nothingAckedIsLostDoubledOrReorderedByTwentyKills() throws Exception {
+  void nothingAckedIsLostDoubledOrReorderedByTwentyKills_G1_G2_G4_G5() throws Exception {
     CrashRounds rounds =
         new CrashRounds(
             work,
@@ -42,7 +42,7 @@ class CrashTest {
 
   /** G8: in object mode the bucket is all there is. */
   @Test
-  void inObjectModeNothingIsLostThoughEveryKillTakesTheWholeDiskAlong() throws Exception {
+  void inObjectModeNothingIsLostThoughEveryKillTakesTheWholeDiskAlong_G1_G8() throws Exception {
     Path data = work.resolve("data");
     try (S3Server s3 = S3Server.start(work.resolve("s3"))) {
       s3.createBucket("crash");

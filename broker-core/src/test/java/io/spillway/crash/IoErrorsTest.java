@@ -34,7 +34,7 @@ class IoErrorsTest {
 
   @ParameterizedTest
   @CsvSource({"write, true", "write, false", "sync, false"})
-  void aFailingDiskEndsTheBrokerAndLosesNothingAcked(String failing, boolean direct)
+  void aFailingDiskEndsTheBrokerAndLosesNothingAcked_G1_P28(String failing, boolean direct)
       throws Exception {
     int port = BrokerProcess.freePort();
     String bootstrap = "127.0.0.1:" + port;

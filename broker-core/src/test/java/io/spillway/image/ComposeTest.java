@@ -3,7 +3,7 @@ package io.spillway.image;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.config.BrokerConfig;
-import io.spillway.config.BudgetConfig;
+import io.spillway.config.DirectMemory;
 import io.spillway.config.ListenerConfig;
 import io.spillway.config.SettingSources;
 import java.nio.file.Files;
@@ -174,14 +174,7 @@ class ComposeTest {
     long heap = bytes(broker.get("SPILLWAY_HEAP"));
     long direct =
         bytes(broker.get("SPILLWAY_JAVA_OPTS").replaceAll(".*MaxDirectMemorySize=(\\w+).*", "$1"));
-    BudgetConfig budgets = config(compose).budgets();
-    assertThat(
-            budgets.inFlightBytes()
-                + budgets.tailCacheBytes()
-                + budgets.blockCacheBytes()
-                + budgets.readAheadBytes()
-                + budgets.uploadBufferBytes())
-        .isLessThan(direct);
+    assertThat(DirectMemory.of(config(compose)).excessOver(direct)).isEmpty();
     // Class data, code and stacks need about 100 MiB.
     assertThat(heap + direct + 120 * MIB)
         .isLessThanOrEqualTo(bytes(compose.service("broker").get("mem_limit").toString()));
@@ -210,7 +203,7 @@ class ComposeTest {
         .anyMatch(mount -> mount.startsWith(config(both.get(1)).node().dataDir() + ":exec,"));
     List<String> changed = new ArrayList<>(both.get(1).list("broker", "command"));
     changed.removeAll(both.get(0).list("broker", "command"));
-    assertThat(changed).containsExactly("--set=wal.url=object:");
+    assertThat(changed).containsExactly("--set=wal.url=object:", "--set=wal.buffer.bytes=67108864");
   }
 
   @Test

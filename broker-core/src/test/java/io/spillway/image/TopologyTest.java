@@ -34,19 +34,19 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * What {@code docker compose up} starts, as processes: the files of both images, their entry
- * points, the commands and variables of the compose file, with only addresses and directories
+ * points, the commands and variables of the compose files, with only addresses and directories
  * replaced, and another S3 server in MinIO's place.
  */
 @Tag("full")
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class TopologyTest {
 
-  private static final Compose COMPOSE = Compose.read(ImageFiles.docker("compose.yaml"));
-  private static final String BUCKET = COMPOSE.environment("bucket").get("BUCKET");
+  private static final Compose BASE = Compose.read(ImageFiles.docker("compose.yaml"));
 
   @TempDir static Path work;
   private static ImageFiles brokerImage;
   private static ImageFiles connectImage;
+  private Compose compose = BASE;
   private final int s3Port = BrokerProcess.freePort();
   private final int brokerPort = BrokerProcess.freePort();
   private final int hostPort = BrokerProcess.freePort();
@@ -70,8 +70,20 @@ class TopologyTest {
 
   @Test
   void waitsForTheBucketThenCarriesAFileThroughAndKeepsAllOverDownAndUp() throws Exception {
-    brokerData = Files.createDirectories(work.resolve("broker-data"));
-    connectData = Files.createDirectories(work.resolve("connect-data"));
+    carryAFileOverDownAndUp(work.resolve("wal-on-a-volume"));
+  }
+
+  /** Its directory is memory that goes with the container: the next one has an empty one. */
+  @Test
+  void withTheWalInTheBucketItDoesTheSameAndNeedsNoVolume() throws Exception {
+    compose = BASE.with(ImageFiles.docker("compose.object-wal.yaml"));
+    assertThat(compose.list("broker", "volumes")).isEmpty();
+    carryAFileOverDownAndUp(work.resolve("wal-in-the-bucket"));
+  }
+
+  private void carryAFileOverDownAndUp(Path volumes) throws Exception {
+    brokerData = Files.createDirectories(volumes.resolve("broker-data"));
+    connectData = Files.createDirectories(volumes.resolve("connect-data"));
     Path in = connectData.resolve("in.txt");
     Path out = connectData.resolve("out.txt");
 
@@ -79,8 +91,8 @@ class TopologyTest {
       // Up before its bucket is: alive, and not ready.
       await("alive", broker, () -> status("/livez") == 200);
       assertThat(status("/readyz")).isEqualTo(503);
-      try (S3Server s3 = S3Server.start(work.resolve("s3"), s3Port)) {
-        s3.createBucket(BUCKET);
+      try (S3Server s3 = S3Server.start(volumes.resolve("s3"), s3Port)) {
+        s3.createBucket(compose.environment("bucket").get("BUCKET"));
         await("ready", broker, () -> status("/readyz") == 200);
         try (ChildProcess process = startConnect()) {
           ConnectWorker connect = ConnectWorker.of(process, restPort);
@@ -97,6 +109,7 @@ class TopologyTest {
               "peak memory: broker %d MiB, connect %d MiB%n", peak(broker), peak(process));
           assertThat(peak(broker)).isLessThan(limit("broker"));
           assertThat(peak(process)).isLessThan(limit("connect"));
+          assertThat(broker.output()).doesNotContain("of direct memory");
           process.terminate();
           process.awaitExit(Peers.PATIENCE);
         }
@@ -106,7 +119,10 @@ class TopologyTest {
     }
 
     // Up again: other containers on the same volumes.
-    try (S3Server s3 = S3Server.start(work.resolve("s3"), s3Port);
+    if (compose.list("broker", "volumes").isEmpty()) {
+      brokerData = Files.createDirectories(volumes.resolve("broker-data-of-the-next"));
+    }
+    try (S3Server s3 = S3Server.start(volumes.resolve("s3"), s3Port);
         ChildProcess broker = startBroker()) {
       assertThat(s3.port()).isEqualTo(s3Port);
       await("ready", broker, () -> status("/readyz") == 200);
@@ -122,11 +138,11 @@ class TopologyTest {
     assertThat(lines(out)).isEqualTo(IntStream.range(0, 1_500).mapToObj(i -> "line " + i).toList());
   }
 
-  /** The compose file's command, with this test's addresses. */
+  /** The compose files' command, with this test's addresses. */
   private ChildProcess startBroker() {
     List<String> command = new ArrayList<>();
     command.addAll(Dockerfile.read(ImageFiles.docker("Dockerfile")).only("ENTRYPOINT").exec());
-    for (String word : COMPOSE.list("broker", "command")) {
+    for (String word : compose.list("broker", "command")) {
       command.add(
           word.startsWith("/etc/")
               ? brokerImage.at(word).toString()
@@ -138,7 +154,7 @@ class TopologyTest {
     }
     command.add("--set=data.dir=" + brokerData);
     command.add("--set=metrics.listener=127.0.0.1:" + metricsPort);
-    Map<String, String> environment = new HashMap<>(COMPOSE.environment("broker"));
+    Map<String, String> environment = new HashMap<>(compose.environment("broker"));
     environment.putAll(ImageFiles.LEAK_DETECTION);
     environment.put("AWS_ACCESS_KEY_ID", S3Server.ACCESS_KEY);
     environment.put("AWS_SECRET_ACCESS_KEY", S3Server.SECRET_KEY);
@@ -153,7 +169,7 @@ class TopologyTest {
     for (String word : file.only("ENV").words()) {
       environment.put(word.substring(0, word.indexOf('=')), word.substring(word.indexOf('=') + 1));
     }
-    environment.putAll(COMPOSE.environment("connect"));
+    environment.putAll(compose.environment("connect"));
     environment.put("CONNECT_BOOTSTRAP_SERVERS", "127.0.0.1:" + brokerPort);
     environment.put("CONNECT_LISTENERS", "http://127.0.0.1:" + restPort);
     environment.put("CONNECT_ADVERTISED_HOST", "127.0.0.1");
@@ -222,8 +238,8 @@ class TopologyTest {
         .orElseThrow();
   }
 
-  private static long limit(String service) {
-    return Long.parseLong(COMPOSE.service(service).get("mem_limit").toString().replace("m", ""));
+  private long limit(String service) {
+    return Long.parseLong(compose.service(service).get("mem_limit").toString().replace("m", ""));
   }
 
   private static void await(String what, ChildProcess process, BooleanSupplier done)

@@ -26,7 +26,7 @@ class BatchPreparerTest {
   private final Partitions partitions = Partitions.open();
 
   @Test
-  void whatKafkaRefusesChangesNothingAndGetsKafkasError() {
+  void whatKafkaRefusesChangesNothingAndGetsKafkasError_G6() {
     record Case(String name, UnaryOperator<ByteBuffer> damage, Errors expected) {}
     List<Case> cases =
         List.of(

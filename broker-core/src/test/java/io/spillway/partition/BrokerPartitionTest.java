@@ -111,7 +111,7 @@ class BrokerPartitionTest {
   }
 
   @Test
-  void afterARetriableRefusalLaterSequencesWaitForTheRefusedOne() {
+  void afterARetriableRefusalLaterSequencesWaitForTheRefusedOne_P15() {
     store.unavailable = true;
     assertThat(partitions.append(idempotent(9, 0, 0, "a")).error)
         .isEqualTo(Errors.KAFKA_STORAGE_ERROR);
@@ -153,7 +153,7 @@ class BrokerPartitionTest {
   }
 
   @Test
-  void aFailedAppendTruncatesToTheHighWatermarkAndForgetsWhatWasLost() {
+  void aFailedAppendTruncatesToTheHighWatermarkAndForgetsWhatWasLost_P30() {
     partitions.appendDurably(idempotent(9, 0, 0, "a"));
     List<String> heard = new ArrayList<>();
     partitions
@@ -207,7 +207,7 @@ class BrokerPartitionTest {
   }
 
   @Test
-  void whatIsInternalMayUseTheReservedShareOfAFullLog() {
+  void whatIsInternalMayUseTheReservedShareOfAFullLog_P35() {
     store.full = true;
     assertThat(partitions.partition().appendInternal(plain("a", "b"))).isEqualTo(2);
     store.makeAllDurable();
@@ -238,7 +238,7 @@ class BrokerPartitionTest {
   }
 
   @Test
-  void readsStayBelowTheHighWatermarkAndInRange() {
+  void readsStayBelowTheHighWatermarkAndInRange_G2_P31() {
     partitions.appendDurably(plain("a", "b"));
     partitions.append(plain("c"));
     try (var data = partitions.partition().read(1, 1 << 20).join()) {

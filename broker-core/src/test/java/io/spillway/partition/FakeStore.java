@@ -33,6 +33,10 @@ public final class FakeStore implements StreamStore {
   public boolean holdClaims;
   public boolean autoDurable;
   public boolean full;
+
+  /** What may still be reserved, but for internal topics. */
+  public long roomBytes = Long.MAX_VALUE;
+
   public boolean unavailable;
 
   /** Reads of data below this offset are cold: they wait for {@link #completeReads}. */
@@ -121,16 +125,18 @@ public final class FakeStore implements StreamStore {
     if (isStopped) {
       throw new WalException.Unavailable("storage is stopping");
     }
-    if (full && !internal) {
+    if ((full || roomBytes < bytes) && !internal) {
       throw new WalException.Full("no room for " + bytes + " bytes");
     }
     openReservations++;
+    roomBytes -= bytes;
     return new Reservation(bytes, internal);
   }
 
   @Override
   public synchronized void cancel(Reservation reservation) {
     openReservations--;
+    roomBytes += reservation.bytes();
   }
 
   /**

@@ -25,7 +25,7 @@ class PartitionManagerTest {
   private final FakeStore store = partitions.store;
 
   @Test
-  void batchesForAnOpeningPartitionWaitAndGoInInOrder() {
+  void batchesForAnOpeningPartitionWaitAndGoInInOrder_P15() {
     store.holdClaims = true;
     partitions.apply(partitions.metadata.topic("topic", Partitions.ID, 1));
     Answer first = partitions.append(idempotent(9, 0, 0, "a"));
@@ -41,7 +41,7 @@ class PartitionManagerTest {
   }
 
   @Test
-  void parkingIsBoundedInTimeAndInBytes() {
+  void parkingIsBoundedInTimeAndInBytes_P15() {
     store.holdClaims = true;
     PartitionSettings small = new PartitionSettings(false, 1000, 100, 300, 1);
     Partitions tight = new Partitions(store, small);
@@ -74,7 +74,7 @@ class PartitionManagerTest {
   }
 
   @Test
-  void aPartitionIsFoundAsSoonAsTheViewNamesThisBroker() {
+  void aPartitionIsFoundAsSoonAsTheViewNamesThisBroker_P36() {
     partitions.metadata.topic("topic", Partitions.ID, 1);
     assertThat(partitions.manager.find(Partitions.TP)).as("P36").isNotNull();
     assertThat(partitions.manager.find(Partitions.ID, 0)).isNotNull();
@@ -132,7 +132,7 @@ class PartitionManagerTest {
   }
 
   @Test
-  void producerStateSurvivesARestartThroughCheckpointAndReplay() {
+  void producerStateSurvivesARestartThroughCheckpointAndReplay_G5() {
     partitions.apply(partitions.metadata.topic("topic", Partitions.ID, 1));
     partitions.appendDurably(idempotent(9, 0, 0, "a"));
     partitions.append(idempotent(9, 0, 1, "never durable"));

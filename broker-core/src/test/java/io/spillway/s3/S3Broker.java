@@ -25,11 +25,13 @@ final class S3Broker {
   static final TopicPartition TP = new TopicPartition("on-s3", 0);
 
   private final Path work;
+  private final String storeUrl;
   private final int metricsPort = BrokerProcess.freePort();
   private final List<String> settings = new ArrayList<>();
 
   S3Broker(Path work, String storeUrl) {
     this.work = work;
+    this.storeUrl = storeUrl;
     settings.addAll(
         List.of(
             "listeners=PLAINTEXT://127.0.0.1:" + BrokerProcess.freePort(),
@@ -46,12 +48,26 @@ final class S3Broker {
     return this;
   }
 
+  /** Keys come from elsewhere. */
+  S3Broker withoutKeys() {
+    settings.removeIf(setting -> setting.matches("object\\.store\\.(access|secret)\\.key=.*"));
+    return this;
+  }
+
+  String storeUrl() {
+    return storeUrl;
+  }
+
   List<String> settings() {
     return settings;
   }
 
   BrokerProcess start() {
     return BrokerProcess.start(work, settings);
+  }
+
+  BrokerProcess start(Map<String, String> environment) {
+    return BrokerProcess.start(work, settings, environment);
   }
 
   String page(String path) {

@@ -71,9 +71,8 @@ class S3BrokerTest {
     return IntStream.range(0, count).boxed().toList();
   }
 
-  /** G1, G8. */
   @Test
-  void whatWasAckedIsReadAfterAKillAndAfterACleanStopFromTheBucketAlone() throws Exception {
+  void whatWasAckedIsReadAfterAKillAndAfterACleanStopFromTheBucketAlone_G1_G8() throws Exception {
     S3Broker config = onBucket();
     try (BrokerProcess broker = config.start()) {
       S3Broker.produce(broker, 0, 1_000, 2_000);
@@ -96,7 +95,7 @@ class S3BrokerTest {
   /** G7: the write-ahead log is the budget of an outage. */
   @Tag("full")
   @Test
-  void withoutItsBucketABrokerTakesWhatTheWalHoldsThenSlowsAndHealsByItself() throws Exception {
+  void withoutItsBucketABrokerTakesWhatTheWalHoldsThenSlowsAndHealsByItself_G7() throws Exception {
     S3Broker config = onBucket().with("wal.capacity.bytes=" + (32 << 20), "upload.bytes=1048576");
     int size = 100_000;
     try (BrokerProcess broker = config.start();

@@ -13,7 +13,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FairQueue<T extends FairQueue.Item> {
 
-  /** What one client gets in a round. */
   private static final long QUANTUM_BYTES = 256 * 1024;
 
   /** One request of a client. */
@@ -23,13 +22,26 @@ public final class FairQueue<T extends FairQueue.Item> {
     long bytes();
   }
 
+  private final long quantumBytes;
   private final Map<Long, Turn<T>> byClient = new HashMap<>();
   private final ArrayDeque<Turn<T>> turns = new ArrayDeque<>();
+
+  /** For reads, the smallest of which that is worth a request is about as large as a turn. */
+  public FairQueue() {
+    this(QUANTUM_BYTES);
+  }
+
+  /**
+   * @param quantumBytes what one client gets in a round
+   */
+  public FairQueue(long quantumBytes) {
+    this.quantumBytes = quantumBytes;
+  }
 
   public void add(T item) {
     Turn<T> turn = byClient.get(item.client());
     if (turn == null) {
-      turn = new Turn<>();
+      turn = new Turn<>(quantumBytes);
       byClient.put(item.client(), turn);
       turns.addLast(turn);
     }
@@ -48,7 +60,7 @@ public final class FairQueue<T extends FairQueue.Item> {
       if (first.bytes() <= turn.deficitBytes) {
         return first;
       }
-      turn.deficitBytes += QUANTUM_BYTES;
+      turn.deficitBytes += quantumBytes;
       turns.addLast(turns.removeFirst());
     }
     return null;
@@ -70,5 +82,10 @@ public final class FairQueue<T extends FairQueue.Item> {
   private static final class Turn<T> {
     private final ArrayDeque<T> items = new ArrayDeque<>();
     private long deficitBytes;
+
+    /** Who comes anew is served when its turn comes, not a round later. */
+    Turn(long deficitBytes) {
+      this.deficitBytes = deficitBytes;
+    }
   }
 }

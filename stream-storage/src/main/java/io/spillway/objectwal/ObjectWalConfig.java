@@ -69,7 +69,8 @@ public record ObjectWalConfig(
 
   /**
    * The defaults: blocks of 8 to 64 MiB (less in little memory) every 250 ms, a token a second and
-   * 20 kept, 16 blocks on their way, a sixteenth for internal topics.
+   * four kept, 16 blocks on their way, a sixteenth for internal topics. That is five requests a
+   * second, and over no time more than one second's worth above it ({@link PutPacer}).
    *
    * @param memoryBytes for batches that wait for the bucket
    */
@@ -84,7 +85,7 @@ public record ObjectWalConfig(
         TimeUnit.MILLISECONDS.toNanos(250),
         TimeUnit.MILLISECONDS.toNanos(250),
         TimeUnit.SECONDS.toNanos(1),
-        20,
+        4,
         16,
         TimeUnit.SECONDS.toNanos(5),
         16L * MIB,

@@ -4,8 +4,15 @@ package io.spillway.objectwal;
  * When the next block goes. At once when nothing is under way and there is a token: an idle line
  * answers fast. Else when the oldest batch has waited long enough, or a block is full, but not
  * sooner after the block before than the spacing: then blocks grow with the load and requests do
- * not. So there are at most {@code 1/spacing + 1/token} requests a second over any longer time,
- * whatever is offered. Pure; times are from one monotonic clock.
+ * not.
+ *
+ * <p>So over any time of {@code t}, whatever is offered, there are at most {@code t/spacing +
+ * t/token} requests and {@code maxTokens + 1} more. Few tokens are kept, because each is a request
+ * over the rate: enough for the short exchanges that an idle line sees (a commit, a record of a
+ * connector's state), not for a burst, which has to wait for company soon anyway. No answer takes
+ * longer than the linger and the request for it.
+ *
+ * <p>Pure; times are from one monotonic clock.
  */
 final class PutPacer {
 
@@ -68,7 +75,9 @@ final class PutPacer {
   private void addTokens(long nowNanos) {
     long come = (nowNanos - tokensAtNanos) / config.tokenNanos();
     tokens = Math.min(config.maxTokens(), tokens + come);
-    tokensAtNanos += come * config.tokenNanos();
+    // None is on its way while all are there: the next comes a whole time after one was taken.
+    tokensAtNanos =
+        tokens == config.maxTokens() ? nowNanos : tokensAtNanos + come * config.tokenNanos();
   }
 
   private static long later(long a, long b) {

@@ -48,7 +48,7 @@ class CatalogStateTest {
   }
 
   @Test
-  void aWalIsOpenedAgainByANewerIncarnationOnly() {
+  void aWalIsOpenedAgainByANewerIncarnationOnly_P2() {
     applied(say.open(A2));
     again(say.open(A2));
     rejected(say.open(A1), "incarnation 1 is not newer");
@@ -266,7 +266,7 @@ class CatalogStateTest {
   // P16, P17
 
   @Test
-  void rangesFollowOneAnother() {
+  void rangesFollowOneAnother_P16() {
     twoNodes();
     assertThat(ranges(say.commit(A1, "a", extent(S1, "a", 0, 5), extent(S1, "a", 5, 8))))
         .containsExactly(true, true);
@@ -280,7 +280,7 @@ class CatalogStateTest {
   }
 
   @Test
-  void aDeletedTopicDoesNotVoidTheOthers() {
+  void aDeletedTopicDoesNotVoidTheOthers_P16() {
     twoNodes();
     applied(say.claim(S2, 1, A1));
     applied(say.delete(S1, 9));
@@ -290,7 +290,7 @@ class CatalogStateTest {
   }
 
   @Test
-  void theWalKeepsWhatAMisplacedRangeWouldHaveFreed() {
+  void theWalKeepsWhatAMisplacedRangeWouldHaveFreed_P17() {
     twoNodes();
     applied(say.claim(S2, 1, A1));
     assertThat(ranges(say.commit(A1, "a", 0, 100, extent(S1, "a", 3, 5), extent(S2, "a", 0, 7))))
@@ -325,7 +325,7 @@ class CatalogStateTest {
   }
 
   @Test
-  void whatArrivesBelowTheLogStartIsDropped() {
+  void whatArrivesBelowTheLogStartIsDropped_P18() {
     twoNodes();
     applied(say.trim(S1, A1, 20));
     assertThat(ranges(say.commit(A1, "a", extent(S1, "a", 0, 10)))).containsExactly(true);

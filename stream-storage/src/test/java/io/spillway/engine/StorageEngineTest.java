@@ -89,7 +89,7 @@ class StorageEngineTest {
   }
 
   @Test
-  void afterACleanStopNothingLocalIsNeeded() {
+  void afterACleanStopNothingLocalIsNeeded_P2() {
     Node node = world.start(config(1));
     StreamHandle handle = node.claim(1, 1);
     node.append(handle, 20, 1000);
@@ -471,9 +471,8 @@ class StorageEngineTest {
     assertThat(node.stop()).isZero();
   }
 
-  /** P14, G3, G4. */
   @Test
-  void nothingIsAcknowledgedOrServedOnceTheWalIsKnownToBeAbandoned() {
+  void nothingIsAcknowledgedOrServedOnceTheWalIsKnownToBeAbandoned_P14_G3_G4() {
     Node node = world.start(config(1));
     StreamHandle handle = node.claim(1, 1);
     StreamHandle idle = node.claim(2, 1);
@@ -517,9 +516,9 @@ class StorageEngineTest {
     node.stop();
   }
 
-  /** G4: a batch of a deleted stream will never be committed, so it is not acknowledged. */
+  /** A batch of a deleted stream will never be committed, so it is not acknowledged. */
   @Test
-  void anAppendUnderWayIsNotAcknowledgedOnceItsStreamIsDeleted() {
+  void anAppendUnderWayIsNotAcknowledgedOnceItsStreamIsDeleted_G4() {
     Node node = world.start(config(1));
     StreamHandle handle = node.claim(1, 1);
     CompletableFuture<Void> deleted = node.engine().delete(stream(1), 5);

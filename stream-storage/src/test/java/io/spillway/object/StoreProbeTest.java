@@ -71,7 +71,7 @@ class StoreProbeTest {
   }
 
   @Test
-  void refusesAStoreWithStaleListings() {
+  void refusesAStoreWithStaleListings_P6() {
     assertRefused(
         new Liar() {
           @Override

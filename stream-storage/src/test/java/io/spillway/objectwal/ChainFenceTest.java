@@ -117,7 +117,7 @@ class ChainFenceTest {
   }
 
   @Test
-  void severalFencersAgree() {
+  void severalFencersAgree_P24() {
     await(catalog.submit(new OpenWal(id(), WRITER, WalKind.OBJECT)));
     for (long number = 0; number < 7; number++) {
       block(number);
@@ -132,7 +132,7 @@ class ChainFenceTest {
   }
 
   @Test
-  void aFenceBelowTheTrimPositionProvesNothingAndTheSearchBeginsAnew() {
+  void aFenceBelowTheTrimPositionProvesNothingAndTheSearchBeginsAnew_P24() {
     LogStreamCatalog writers = catalog("writer");
     await(writers.submit(new OpenWal(id(), WRITER, WalKind.OBJECT)));
     for (long number = 0; number < 20; number++) {

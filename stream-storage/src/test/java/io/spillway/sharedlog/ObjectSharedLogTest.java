@@ -100,7 +100,7 @@ class ObjectSharedLogTest {
   }
 
   @Test
-  void deletesOnlyWhatTheSecondNewestCheckpointMakesSuperfluous() {
+  void deletesOnlyWhatTheSecondNewestCheckpointMakesSuperfluous_P7() {
     ObjectSharedLog log = log(Optional.of(CLUSTER));
     fill(log, 0, 400);
     await(log.checkpoint(100, body("100")));
@@ -113,7 +113,7 @@ class ObjectSharedLogTest {
   }
 
   @Test
-  void deletesNothingOnTheWordOfADamagedCheckpoint() {
+  void deletesNothingOnTheWordOfADamagedCheckpoint_P7() {
     ObjectSharedLog log = log(Optional.of(CLUSTER));
     fill(log, 0, 10);
     await(log.checkpoint(4, body("4")));
@@ -123,7 +123,7 @@ class ObjectSharedLogTest {
   }
 
   @Test
-  void aReaderThatACheckpointHasPassedIsTold() {
+  void aReaderThatACheckpointHasPassedIsTold_P6() {
     ObjectSharedLog log = log(Optional.of(CLUSTER));
     fill(log, 0, 10);
     ObjectSharedLog behind = log(Optional.of(CLUSTER));
@@ -134,9 +134,9 @@ class ObjectSharedLogTest {
     assertThat(texts(await(behind.readFrom(6, 10)))).isEqualTo(numbers(6, 10));
   }
 
-  /** P6: the stalled writer's object is a ghost that nobody will ever believe. */
+  /** The stalled writer's object is a ghost that nobody will ever believe. */
   @Test
-  void aDeletedNumberIsNotWonByAStalledWriter() {
+  void aDeletedNumberIsNotWonByAStalledWriter_P6() {
     ObjectSharedLog log = log(Optional.of(CLUSTER));
     fill(log, 0, 10);
     await(log.checkpoint(5, body("5")));

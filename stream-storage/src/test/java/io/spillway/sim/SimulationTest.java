@@ -50,6 +50,7 @@ class SimulationTest {
         "crash with unacked batches",
         "power loss",
         "stall",
+        "stall before a commit",
         "clock jump",
         "torn write",
         "failed write",
@@ -61,6 +62,7 @@ class SimulationTest {
         "abandoned",
         "abandoned alive",
         "twin refused",
+        "twin came in",
         "refused: WAL missing",
         "refused: WAL abandoned",
         // what follows
@@ -80,7 +82,9 @@ class SimulationTest {
         "byte ahead, read",
         "byte ahead, wasted",
         "merged read",
-        "read that waited");
+        "read that waited",
+        "catalog's index written",
+        "catalog's index found");
   }
 
   /** Seeds that failed once, each for a reason of its own. */

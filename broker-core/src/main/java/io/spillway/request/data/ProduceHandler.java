@@ -113,7 +113,7 @@ final class ProduceHandler implements ApiHandler {
       this.request = request;
       this.version = exchange.context().apiVersion();
       this.clientId = exchange.context().clientId();
-      this.clientKey = ClientKeys.of(clientId);
+      this.clientKey = ClientKeys.ofConnection(exchange.context().connectionId());
     }
 
     void start() {

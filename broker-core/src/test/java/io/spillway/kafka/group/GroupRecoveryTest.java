@@ -65,9 +65,8 @@ class GroupRecoveryTest {
     assertThat(committed()).isEqualTo(11);
   }
 
-  /** P30. */
   @Test
-  void aTruncationVoidsWhatWasNotDurableAndTheGroupGoesOn() {
+  void aTruncationVoidsWhatWasNotDurableAndTheGroupGoesOn_P30() {
     FakePartition partition = broker.offsetsPartition("g");
     partition.holdDurability();
     CompletableFuture<Errors> commit = member.commitAsync("orders", 0, 11);

@@ -34,6 +34,10 @@ public class FakeExchange implements Exchange, ConnectionInfo {
   }
 
   public FakeExchange(ApiKeys api, int version, ApiMessage request, String clientId) {
+    this(api, version, request, clientId, "connection-1");
+  }
+
+  FakeExchange(ApiKeys api, int version, ApiMessage request, String clientId, String connectionId) {
     this.request = request;
     this.context =
         new RequestContext(
@@ -42,7 +46,7 @@ public class FakeExchange implements Exchange, ConnectionInfo {
             clientId,
             "",
             InetAddress.getLoopbackAddress(),
-            "connection-1",
+            connectionId,
             api,
             (short) version,
             1);

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.partition.Partitions;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.Uuid;
@@ -20,6 +21,8 @@ import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ProduceHandlerTest {
 
@@ -50,7 +53,7 @@ class ProduceHandlerTest {
   }
 
   @Test
-  void acksZeroHoldsItsFrameUntilDurableAndIsAnsweredWithSilence() {
+  void acksZeroHoldsItsFrameUntilDurableAndIsAnsweredWithSilence_P34() {
     FakeExchange exchange = produce(12, 0, 0, plain("a"));
     assertThat(exchange.isAnswered()).as("P34").isFalse();
     partitions.store.makeAllDurable();
@@ -58,14 +61,14 @@ class ProduceHandlerTest {
   }
 
   @Test
-  void acksZeroClosesTheConnectionOnAnError() {
+  void acksZeroClosesTheConnectionOnAnError_P34() {
     FakeExchange exchange = produce(12, 0, 7, plain("a"));
     assertThat(exchange.answers).hasSize(1);
     assertThat(exchange.answers.get(0)).startsWith("close").contains("UNKNOWN_TOPIC_OR_PARTITION");
   }
 
   @Test
-  void afterTheTimeoutTheBatchStaysInAndItsFrameIsKeptUntilDurable() {
+  void afterTheTimeoutTheBatchStaysInAndItsFrameIsKeptUntilDurable_P34() {
     FakeExchange exchange = produce(12, -1, 0, plain("a"));
     partitions.runForMs(1_020);
     assertThat(only(exchange).errorCode()).isEqualTo(Errors.REQUEST_TIMED_OUT.code());
@@ -207,7 +210,7 @@ class ProduceHandlerTest {
   }
 
   @Test
-  void aRefusalBeforeThePartitionIsHereCountsForTheOrderOfSequences() {
+  void aRefusalBeforeThePartitionIsHereCountsForTheOrderOfSequences_P15() {
     partitions.apply(partitions.metadata.topic("moving", new Uuid(3, 3), 2));
     ProduceRequestData first = new ProduceRequestData().setAcks((short) -1).setTimeoutMs(1000);
     add(first, "moving", 0, idempotent(9, 0, 0, "a"));
@@ -219,6 +222,38 @@ class ProduceHandlerTest {
     assertThat(only(exchange).errorCode())
         .as("P15")
         .isEqualTo(Errors.OUT_OF_ORDER_SEQUENCE_NUMBER.code());
+  }
+
+  /** Names are shared by strangers, and changed at will. */
+  @ParameterizedTest
+  @ValueSource(strings = {"producer-1", "producer-%d"})
+  void aFullWalsRoomGoesRoundConnectionsWhateverTheyCallThemselves_G7(String name) {
+    String large = "x".repeat(60 << 10);
+    List<FakeExchange> burst = new ArrayList<>();
+    partitions.store.full = true;
+    for (int i = 0; i < 10; i++) {
+      partitions.apply(partitions.metadata.topic("burst-" + i, new Uuid(5, i), 1));
+      burst.add(produceFrom("burst", name.formatted(i), "burst-" + i, plain(large)));
+    }
+    partitions.apply(partitions.metadata.topic("steady", new Uuid(6, 0), 1));
+    FakeExchange steady = produceFrom("steady", "producer-1", "steady", plain("a"));
+
+    partitions.store.full = false;
+    partitions.store.roomBytes = 2L * large.length() + 4096;
+    partitions.runForMs(25);
+    partitions.store.makeAllDurable();
+
+    assertThat(only(steady).errorCode()).isZero();
+    assertThat(burst.stream().filter(FakeExchange::isAnswered)).hasSize(2);
+  }
+
+  private FakeExchange produceFrom(
+      String connection, String clientId, String topic, ByteBuffer records) {
+    ProduceRequestData request = new ProduceRequestData().setAcks((short) -1).setTimeoutMs(1_000);
+    add(request, topic, 0, records);
+    FakeExchange exchange = new FakeExchange(ApiKeys.PRODUCE, 12, request, clientId, connection);
+    broker.handle(exchange);
+    return exchange;
   }
 
   private FakeExchange produce(int version, int acks, int partition, ByteBuffer records) {

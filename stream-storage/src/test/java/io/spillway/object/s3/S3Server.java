@@ -76,6 +76,15 @@ public final class S3Server implements AutoCloseable {
             "s3proxy.keystore-password=changeit"));
   }
 
+  /** One that takes these keys, and no others. */
+  public static S3Server startWithKeys(
+      Path directory, int port, String accessKey, String secretKey) {
+    return start(
+        directory,
+        port,
+        List.of("s3proxy.identity=" + accessKey, "s3proxy.credential=" + secretKey));
+  }
+
   /**
    * Starts and waits until it answers; the test is skipped where its libraries are not built.
    *

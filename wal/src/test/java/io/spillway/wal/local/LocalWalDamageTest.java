@@ -193,7 +193,7 @@ class LocalWalDamageTest {
   }
 
   @Test
-  void aWriteFailureEndsTheIncarnation() {
+  void aWriteFailureEndsTheIncarnation_P28() {
     LocalWal wal = recovered();
     appendAll(wal, 5);
     disk.failWritesAfter(0);
