@@ -61,6 +61,10 @@ class SimulationTest {
         "abandoned",
         "abandoned alive",
         "twin refused",
+        "twin fenced the other",
+        "twin was slower",
+        "refused: its twin was faster",
+        "chain abandoned alive",
         "refused: WAL missing",
         "refused: WAL abandoned",
         // what follows
