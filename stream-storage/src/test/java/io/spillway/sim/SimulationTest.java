@@ -62,8 +62,6 @@ class SimulationTest {
         "abandoned alive",
         "twin refused",
         "twin fenced the other",
-        "twin was slower",
-        "refused: its twin was faster",
         "chain abandoned alive",
         "refused: WAL missing",
         "refused: WAL abandoned",
