@@ -27,7 +27,8 @@ public final class Settings {
         "data.dir",
         Setting.Type.STRING,
         "./spillway-data",
-        "Directory of everything this broker keeps on local disk. One broker at a time.");
+        "Directory of everything this broker keeps on local disk. One broker at a time, and one"
+            + " cluster: another one's bucket is refused.");
     ours(
         "wal.url",
         Setting.Type.STRING,
@@ -36,7 +37,8 @@ public final class Settings {
             + " `data.dir`. What is acked and not yet uploaded is only there: give a directory a"
             + " durable volume. With `object:` nothing local is needed, batches are acknowledged"
             + " after up to 250 ms and a write to the bucket, and the bucket gets at most five"
-            + " requests a second for it. May be switched: a log that is left is drained first.");
+            + " requests a second for it. May be switched: the log that is left is drained"
+            + " first, where `data.dir` remembers it to be, and refused by name if it is not there.");
     ours(
         "object.store.url",
         Setting.Type.STRING,

@@ -28,12 +28,16 @@ public record StorageConfig(
     Path catalogIndexDir,
     int catalogIndexMinExtents) {
 
-  private static final String WAL_IN_BUCKET = "object:";
+  /** {@code wal.url} of a WAL in the bucket. */
+  public static final String WAL_IN_BUCKET = "object:";
+
+  /** Begins the URL of a directory. */
+  public static final String FILE_SCHEME = "file:";
 
   static StorageConfig of(SettingValues values, Path dataDir) {
     boolean walInBucket = values.text("wal.url").filter(WAL_IN_BUCKET::equals).isPresent();
     Path walDir =
-        walInBucket ? dataDir.resolve("wal") : directory(values, "wal.url", dataDir.resolve("wal"));
+        walInBucket ? defaultWalDir(dataDir) : directory(values, "wal.url", defaultWalDir(dataDir));
     ObjectStoreConfig objects = ObjectStoreConfig.of(values, dataDir.resolve("store"));
     objects
         .directory()
@@ -59,6 +63,16 @@ public record StorageConfig(
         values.intValue("catalog.index.min.extents"));
   }
 
+  /** Where the WAL is unless the settings say where. */
+  public static Path defaultWalDir(Path dataDir) {
+    return dataDir.resolve("wal");
+  }
+
+  /** {@code wal.url} in full: {@code object:}, or {@code file:} with an absolute directory. */
+  public String walUrl() {
+    return walInBucket ? WAL_IN_BUCKET : FILE_SCHEME + walDir;
+  }
+
   /** An upload has to begin while the log still has room for what arrives meanwhile. */
   private static long uploadBytes(SettingValues values, long walCapacityBytes) {
     long bytes = values.longValue("upload.bytes");
@@ -81,7 +95,7 @@ public record StorageConfig(
       return defaultDirectory;
     }
     // file:DIR and file:///DIR both; no percent decoding, so that any path can be written.
-    String path = url.startsWith("file:") ? url.substring("file:".length()) : "";
+    String path = url.startsWith(FILE_SCHEME) ? url.substring(FILE_SCHEME.length()) : "";
     if (path.startsWith("//")) {
       path = path.startsWith("///") ? path.substring(2) : "";
     }

@@ -24,15 +24,24 @@ import io.spillway.wal.WalConfig;
 import io.spillway.wal.WriteAheadLog;
 import io.spillway.wal.WriterIncarnation;
 import io.spillway.wal.local.LocalWal;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Opens the write-ahead log that the settings name. Where this node had one of the other kind, that
- * is drained and sealed first (P3): a local one here, a chain in the bucket by the engine.
+ * Opens the write-ahead log that the settings name. Where this node had another one, that is
+ * drained and sealed first (P3): a local one here, a chain in the bucket by the engine. A local one
+ * is looked for where the data directory says that it was, and where it is by default.
+ *
+ * <p>A kill changes nothing: a log stays open in the catalog, and noted in the directory, until it
+ * is sealed, so that the next start goes on with it; and what is opened in its place is empty.
  */
 final class BrokerWal {
 
@@ -40,6 +49,7 @@ final class BrokerWal {
 
   private final BrokerConfig config;
   private final StorageConfig settings;
+  private final Optional<DirectoryNote> note;
   private final ObjectStore store;
   private final StreamCatalog catalog;
   private final PresenceProbe probe;
@@ -48,8 +58,13 @@ final class BrokerWal {
   private final FaultHandler faults;
   private List<UUID> chainsLeft = List.of();
 
+  /**
+   * @param note of the data directory
+   * @param catalog open
+   */
   BrokerWal(
       BrokerConfig config,
+      Optional<DirectoryNote> note,
       ObjectStore store,
       StreamCatalog catalog,
       PresenceProbe probe,
@@ -58,6 +73,7 @@ final class BrokerWal {
       FaultHandler faults) {
     this.config = config;
     this.settings = config.storage();
+    this.note = note;
     this.store = store;
     this.catalog = catalog;
     this.probe = probe;
@@ -67,7 +83,7 @@ final class BrokerWal {
   }
 
   /**
-   * The log, not yet recovered. Blocks; the bucket has to be reachable.
+   * The log, not yet recovered. Blocks, while another one is drained for as long as that takes.
    *
    * @param addresses where this broker will serve
    * @throws StartRefusedException when a live broker has this node id, or a local log that was left
@@ -75,37 +91,31 @@ final class BrokerWal {
    * @throws WalMissing when the local log of this node is not where it should be
    */
   WriteAheadLog open(List<HostPort> addresses) {
-    if (!settings.walInBucket()) {
-      if (LocalWal.peek(settings.walDir()).isEmpty()) {
-        catalog.open().join();
-        StorageEngine.requireNoLocalWal(catalog, nodeId());
-      }
-      LocalWal local = openLocal();
-      try {
-        catalog.open().join();
-        chainsLeft = left(WalKind.OBJECT);
-        requireNobodyWrites(chainsLeft, local.walId(), addresses);
-        return local;
-      } catch (RuntimeException | Error e) {
-        local.close();
-        throw e;
+    drainOther();
+    WriteAheadLog wal = settings.walInBucket() ? newChain() : openLocal(settings.walDir());
+    boolean usable = false;
+    try {
+      chainsLeft = left(WalKind.OBJECT);
+      requireNobodyWrites(chainsLeft, wal.walId(), addresses);
+      usable = true;
+      return wal;
+    } finally {
+      if (!usable) {
+        wal.close();
       }
     }
-    catalog.open().join();
-    drainLocal();
-    ObjectWal wal =
-        new ObjectWal(
-            ObjectWalConfig.of(settings.walCapacityBytes(), settings.walBufferBytes()),
-            nodeId(),
-            () -> StorageEngine.nextIncarnation(catalog, nodeId()),
-            store,
-            threads,
-            random,
-            faults,
-            new KafkaBatchVerifier());
-    chainsLeft = left(WalKind.OBJECT);
-    requireNobodyWrites(chainsLeft, wal.walId(), addresses);
-    return wal;
+  }
+
+  private ObjectWal newChain() {
+    return new ObjectWal(
+        ObjectWalConfig.of(settings.walCapacityBytes(), settings.walBufferBytes()),
+        nodeId(),
+        () -> StorageEngine.nextIncarnation(catalog, nodeId()),
+        store,
+        threads,
+        random,
+        faults,
+        new KafkaBatchVerifier());
   }
 
   /** Once the engine is open: nobody will wonder about chains that it has sealed. */
@@ -117,9 +127,9 @@ final class BrokerWal {
     return config.node().nodeId();
   }
 
-  private LocalWal openLocal() {
+  private LocalWal openLocal(Path directory) {
     return LocalWal.open(
-        WalConfig.of(settings.walDir(), settings.walCapacityBytes())
+        WalConfig.of(directory, settings.walCapacityBytes())
             .withIoMode(settings.walDirectIo() ? WalConfig.IoMode.AUTO : WalConfig.IoMode.BUFFERED),
         nodeId(),
         threads,
@@ -153,19 +163,34 @@ final class BrokerWal {
     }
   }
 
-  /** Switching {@code wal.url} to the bucket, with a local log where the default one is. */
-  private void drainLocal() {
-    List<UUID> localsLeft = left(WalKind.LOCAL);
-    boolean isHere =
-        LocalWal.peek(settings.walDir())
-            .map(WriterIncarnation::walId)
-            .filter(localsLeft::contains)
-            .isPresent();
-    if (!isHere) {
-      return; // drained before, or not here: then the engine refuses by name
+  /** After {@code wal.url} was changed. At most one is left open: a node has no more (P2). */
+  private void drainOther() {
+    Optional<UUID> here = settings.walInBucket() ? Optional.empty() : walIn(settings.walDir());
+    List<UUID> others = new ArrayList<>(left(WalKind.LOCAL));
+    here.ifPresent(others::remove);
+    if (!others.isEmpty()) {
+      placesBefore().stream()
+          .filter(place -> walIn(place).filter(others::contains).isPresent())
+          .findFirst()
+          .ifPresent(this::drain);
     }
-    LOG.info("wal.url=object:, the log in {} is drained first", settings.walDir());
-    try (LocalWal local = openLocal();
+    StorageEngine.requireNoOtherLocalWal(catalog, nodeId(), here);
+  }
+
+  private static Optional<UUID> walIn(Path directory) {
+    return LocalWal.peek(directory).map(WriterIncarnation::walId);
+  }
+
+  private Set<Path> placesBefore() {
+    Set<Path> places = new LinkedHashSet<>();
+    note.flatMap(DirectoryNote::walDir).ifPresent(places::add);
+    places.add(StorageConfig.defaultWalDir(config.node().dataDir()));
+    return places;
+  }
+
+  private void drain(Path directory) {
+    LOG.info("wal.url={}, the log in {} is drained first", settings.walUrl(), directory);
+    try (LocalWal local = openLocal(directory);
         StorageEngine engine =
             StorageEngine.open(
                     Storage.engineConfig(config),
@@ -182,11 +207,11 @@ final class BrokerWal {
       if (!engine.isSealed()) {
         throw new StartRefusedException(
             "the log in "
-                + settings.walDir()
+                + directory
                 + " could not be drained: keep it, and start with wal.url=file:"
-                + settings.walDir());
+                + directory);
       }
     }
-    LOG.info("the log in {} is drained and sealed, its directory may go", settings.walDir());
+    LOG.info("the log in {} is drained and sealed, its directory may go", directory);
   }
 }

@@ -30,6 +30,7 @@ import io.spillway.stream.StreamStore;
 import io.spillway.wal.StreamId;
 import io.spillway.wal.WriteAheadLog;
 import io.spillway.wal.local.LocalWal;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -97,7 +98,10 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
         closables.add(
             "object store",
             ProbedStore.open(settings.objects(), storeWrapper, threads, retries, random, starting));
-    boolean isNew = settings.walInBucket() || LocalWal.peek(settings.walDir()).isEmpty();
+    Path dataDir = config.node().dataDir();
+    Optional<DirectoryNote> note = DirectoryNote.read(dataDir);
+    boolean isNew =
+        note.isEmpty() && (settings.walInBucket() || LocalWal.peek(settings.walDir()).isEmpty());
 
     ObjectSharedLog catalogLog =
         closables.add(
@@ -112,9 +116,10 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
                 random,
                 LogStreamCatalog.Config.standard(isNew),
                 Optional.of(indexing)));
+    OwnCluster.open(catalog, note, config);
     PresenceProbe probe = new PresenceProbe(store, threads);
-    BrokerWal wals = new BrokerWal(config, store, catalog, probe, threads, random, faults);
-    WalRefusal refusal = new WalRefusal(config, catalog, probe, addresses, starting);
+    BrokerWal wals = new BrokerWal(config, note, store, catalog, probe, threads, random, faults);
+    WalRefusal refusal = new WalRefusal(config, note, catalog, probe, addresses, starting);
     WriteAheadLog wal = closables.add("WAL", refusal.orRefused(() -> wals.open(addresses)));
     Presence self = Presence.ofThisProcess(config, wal.walId(), addresses);
     closables.add("presence", PresenceBeacon.start(store, retries, random, self));
@@ -136,11 +141,22 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
                         .join()));
     wals.takeSignsDown();
     UUID clusterId = catalog.clusterId();
+    keepNote(DirectoryNote.of(kafkaId(clusterId), settings), note, dataDir);
     SharedLog metadataLog =
         closables.add(
             "metadata log",
             new ObjectSharedLog(store, METADATA, Optional.of(clusterId), retries, random));
     return new Storage(engine, catalog, metadataLog, clusterId);
+  }
+
+  /**
+   * Not before the log was found to be this cluster's, nor after anything was acknowledged: so a
+   * start that is refused leaves the note as it was, and a log that holds something is in it.
+   */
+  private static void keepNote(DirectoryNote now, Optional<DirectoryNote> before, Path dataDir) {
+    if (!before.equals(Optional.of(now))) {
+      now.write(dataDir);
+    }
   }
 
   /** To be called before the catalog has its thread, which the worker's has to outlive. */

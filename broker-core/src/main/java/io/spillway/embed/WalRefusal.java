@@ -1,6 +1,8 @@
 package io.spillway.embed;
 
 import io.spillway.catalog.StreamCatalog;
+import io.spillway.catalog.StreamCatalog.WalPhase;
+import io.spillway.catalog.StreamCatalog.WalState;
 import io.spillway.config.BrokerConfig;
 import io.spillway.config.HostPort;
 import io.spillway.config.StartRefusedException;
@@ -10,7 +12,6 @@ import io.spillway.presence.Presence;
 import io.spillway.presence.PresenceProbe;
 import io.spillway.wal.WalException;
 import io.spillway.wal.WriterIncarnation;
-import io.spillway.wal.local.LocalWal;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -25,15 +26,25 @@ import org.slf4j.LoggerFactory;
  * Says of a write-ahead log that keeps a broker from starting how to give it up. For one that is
  * not here that is advised only when nobody writes it.
  *
+ * @param note of the data directory
+ * @param catalog open
  * @param addresses where this broker will serve
  * @param starting told what the start waits for
  */
 record WalRefusal(
     BrokerConfig config,
+    Optional<DirectoryNote> note,
     StreamCatalog catalog,
     PresenceProbe probe,
     List<HostPort> addresses,
     Consumer<String> starting) {
+
+  private static final String OR_GIVE_UP = ", or give up what only it holds: ";
+
+  /** Never the first advice: it loses what the other one keeps. */
+  private static final String IF_LOST =
+      "; only if it is lost for good, give up every acknowledged batch that it alone holds, of these"
+          + " streams from these offsets on: ";
 
   private static final Logger LOG = LoggerFactory.getLogger(WalRefusal.class);
 
@@ -53,11 +64,11 @@ record WalRefusal(
       return ofMissing(missing);
     }
     if (cause instanceof WalIncomplete incomplete) {
-      return giveUp(incomplete.getMessage(), incomplete.walId(), incomplete);
+      return giveUp(incomplete.getMessage() + OR_GIVE_UP, incomplete.walId(), incomplete);
     }
     if (cause instanceof WalException.Corrupt corrupt) {
-      return localWalId()
-          .<RuntimeException>map(id -> giveUp(damaged(corrupt), id, corrupt))
+      return openWalId()
+          .<RuntimeException>map(id -> giveUp(damaged(corrupt) + OR_GIVE_UP, id, corrupt))
           .orElse(failure);
     }
     return failure;
@@ -78,26 +89,34 @@ record WalRefusal(
             })
         .join()
         .map(other -> StartRefusedException.nodeIsAlive(self.nodeId(), other, self))
-        .orElseGet(() -> giveUp(missing.getMessage(), missing.walId(), missing));
+        .orElseGet(() -> giveUp(wayBack(missing) + IF_LOST, missing.walId(), missing));
+  }
+
+  private String wayBack(WalMissing missing) {
+    return missing.getMessage()
+        + note.map(
+                last -> " (the last one opened from this data.dir was wal.url=" + last.walUrl() + ")")
+            .orElse("");
   }
 
   private static String damaged(WalException.Corrupt corrupt) {
     return "the write-ahead log is damaged: " + corrupt.getMessage() + ": restore the file";
   }
 
-  private StartRefusedException giveUp(@Nullable String what, UUID walId, RuntimeException cause) {
-    return new StartRefusedException(
-        what + ", or give up what only it holds: " + AbandonCommand.of(config, walId), cause);
+  private StartRefusedException giveUp(String what, UUID walId, RuntimeException cause) {
+    return new StartRefusedException(what + AbandonCommand.of(config, walId), cause);
   }
 
-  /** Empty where the log is in the bucket, or so damaged that it does not say whose it is. */
-  private Optional<UUID> localWalId() {
-    try {
-      return config.storage().walInBucket()
-          ? Optional.empty()
-          : LocalWal.peek(config.storage().walDir()).map(WriterIncarnation::walId);
-    } catch (WalException e) {
-      return Optional.empty();
-    }
+  /**
+   * P2: a node has one open log at most, and that is what this start recovers or drains, wherever
+   * it is. Empty when the catalog has none: then there is nothing to give up.
+   */
+  private Optional<UUID> openWalId() {
+    return catalog.wals().stream()
+        .filter(wal -> wal.phase() == WalPhase.OPEN)
+        .map(WalState::writer)
+        .filter(writer -> writer.nodeId() == config.node().nodeId())
+        .map(WriterIncarnation::walId)
+        .findFirst();
   }
 }

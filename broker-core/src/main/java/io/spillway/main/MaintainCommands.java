@@ -56,14 +56,15 @@ final class MaintainCommands {
         .usageMessage()
         .description(
             "Compares the catalog with the object store and the write-ahead log.",
-            "Says what is missing, damaged, left over, and what it costs. Changes nothing; the broker",
+            "Says what is missing, orphaned, damaged, left over, and what it costs. Changes nothing; the broker",
             "may run. Takes the broker's settings. Exit code 2 when something is missing or",
             "damaged.");
     Commands.addServeOptions(check);
     check.addOption(
         OptionSpec.builder(DEEP)
             .type(boolean.class)
-            .description("Read every data object, and check every block.")
+            .description(
+                "Read every data object and every block of a write-ahead log in the bucket, and check them.")
             .build());
     return check;
   }
@@ -122,7 +123,8 @@ final class MaintainCommands {
             WalCheck wal =
                 WalCheck.read(
                     config.node().nodeId(), config.storage().walDir(), new KafkaBatchVerifier());
-            StoreCheck bucket = new StoreCheck(store, scheduler, random, out::println);
+            StoreCheck bucket =
+                new StoreCheck(store, scheduler, random, new KafkaBatchVerifier(), out::println);
             Optional<CatalogView> catalog = bucket.run(deep);
             List<String> ofWal = catalog.map(wal::compareWith).orElse(List.of());
             out.println(

@@ -4,11 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.embed.Broker;
 import io.spillway.object.s3.S3Server;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.io.RandomAccessFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -43,8 +40,7 @@ class MaintainTest {
   private static final String TOPIC = "kept";
   private static final int PARTITIONS = 3;
 
-  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private final CommandRun commands = new CommandRun();
 
   @TempDir Path dir;
 
@@ -272,7 +268,7 @@ class MaintainTest {
         .start();
   }
 
-  private static Broker.Builder builder(Path data) {
+  static Broker.Builder builder(Path data) {
     return Broker.builder()
         .dataDirectory(data)
         .port(0)
@@ -285,7 +281,7 @@ class MaintainTest {
     return builder(data).start();
   }
 
-  private static void createTopic(Broker broker) throws Exception {
+  static void createTopic(Broker broker) throws Exception {
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
       admin.createTopics(Set.of(new NewTopic(TOPIC, PARTITIONS, (short) 1))).all().get();
     }
@@ -304,7 +300,7 @@ class MaintainTest {
     return producer.send(new ProducerRecord<>(TOPIC, number % PARTITIONS, null, value));
   }
 
-  private static void produce(Broker broker, int from, int count, int sizeBytes) throws Exception {
+  static void produce(Broker broker, int from, int count, int sizeBytes) throws Exception {
     List<Future<RecordMetadata>> sent = new ArrayList<>();
     try (KafkaProducer<String, String> producer = producer(broker)) {
       for (int number = from; number < from + count; number++) {
@@ -336,7 +332,7 @@ class MaintainTest {
   }
 
   /** All numbers, sorted. */
-  private static List<Integer> read(Broker broker, Set<TopicPartition> without) {
+  static List<Integer> read(Broker broker, Set<TopicPartition> without) {
     List<Integer> numbers = new ArrayList<>();
     try (KafkaConsumer<String, String> consumer = consumer(broker)) {
       List<TopicPartition> all = partitions().stream().filter(tp -> !without.contains(tp)).toList();
@@ -353,7 +349,7 @@ class MaintainTest {
     return numbers.stream().sorted().toList();
   }
 
-  private static List<Integer> numbers(int count) {
+  static List<Integer> numbers(int count) {
     return IntStream.range(0, count).boxed().toList();
   }
 
@@ -381,13 +377,13 @@ class MaintainTest {
     }
   }
 
-  private static Path lastOf(Path directory) throws IOException {
+  static Path lastOf(Path directory) throws IOException {
     try (Stream<Path> files = Files.list(directory)) {
       return files.sorted().reduce((a, b) -> b).orElseThrow();
     }
   }
 
-  private static void flip(Path file, int at) throws IOException {
+  static void flip(Path file, int at) throws IOException {
     try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
       bytes.seek(at);
       int old = bytes.read();
@@ -397,33 +393,26 @@ class MaintainTest {
   }
 
   private int check(Path data, String... more) {
-    return run(more, "check", "--set", "data.dir=" + data);
+    return commands.check(data, more);
   }
 
   private int backup(Path data, String to) {
-    return run(new String[0], "backup", "--set", "data.dir=" + data, "--to", to);
+    return commands.backup(data, to);
   }
 
   private int restore(Path data, String from) {
-    return run(new String[0], "restore", "--set", "data.dir=" + data, "--from", from);
+    return commands.restore(data, from);
   }
 
   private int run(String[] more, String... arguments) {
-    out.reset();
-    err.reset();
-    List<String> all = new ArrayList<>(List.of(arguments));
-    all.addAll(List.of(more));
-    return Commands.execute(
-        all,
-        new PrintStream(out, true, StandardCharsets.UTF_8),
-        new PrintStream(err, true, StandardCharsets.UTF_8));
+    return commands.run(more, arguments);
   }
 
   private String out() {
-    return out.toString(StandardCharsets.UTF_8);
+    return commands.out();
   }
 
   private String err() {
-    return err.toString(StandardCharsets.UTF_8);
+    return commands.err();
   }
 }

@@ -60,16 +60,19 @@ final class Recovery {
   }
 
   /**
-   * Refuses to make a node's first local WAL when it has another one somewhere.
+   * Refuses to go on without a local WAL that the node has somewhere.
    *
-   * @throws StartRefusedException.WalMissing naming it and what to do
+   * @param here the WAL that is opened, when it is a local one
+   * @throws StartRefusedException.WalMissing naming the one that is missing and what to do
    */
-  static void requireNoLocalWal(StreamCatalog catalog, int nodeId) {
+  static void requireNoOtherLocalWal(StreamCatalog catalog, int nodeId, Optional<UUID> here) {
     for (WalState known : catalog.wals()) {
+      UUID walId = known.writer().walId();
       if (known.phase() == WalPhase.OPEN
           && known.kind() == WalKind.LOCAL
-          && known.writer().nodeId() == nodeId) {
-        throw missing(catalog, nodeId, known.writer().walId(), "none");
+          && known.writer().nodeId() == nodeId
+          && !here.equals(Optional.of(walId))) {
+        throw missing(catalog, nodeId, walId, here.map(id -> "WAL " + id).orElse("none"));
       }
     }
   }
@@ -86,7 +89,8 @@ final class Recovery {
     return new StartRefusedException.WalMissing(
         missing,
         ("WAL %s of node %d was not drained and is not here (here is %s); the catalog holds %s%s."
-                + " Bring its directory back")
+                + " Start once with the wal.url it was written with, its volume in place: it is"
+                + " drained at a clean stop, or by the next start with another wal.url")
             .formatted(
                 missing,
                 nodeId,

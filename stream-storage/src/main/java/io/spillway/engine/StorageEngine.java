@@ -36,6 +36,7 @@ import io.spillway.wal.WriteAheadLog;
 import io.spillway.wal.WriteAheadLog.Reservation;
 import io.spillway.wal.WriterIncarnation;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -250,13 +251,14 @@ public final class StorageEngine implements StreamStore {
   }
 
   /**
-   * P3, to be asked before a first local WAL is made: nothing is left behind by a start that is
-   * refused.
+   * P3, to be asked before a WAL is made: nothing is left behind by a start that is refused.
    *
-   * @throws StartRefusedException.WalMissing when the node has one that is not drained
+   * @param here the WAL that is opened, when it is a local one
+   * @throws StartRefusedException.WalMissing when the node has another local one, not drained
    */
-  public static void requireNoLocalWal(StreamCatalog catalog, int nodeId) {
-    Recovery.requireNoLocalWal(catalog, nodeId);
+  public static void requireNoOtherLocalWal(
+      StreamCatalog catalog, int nodeId, Optional<UUID> here) {
+    Recovery.requireNoOtherLocalWal(catalog, nodeId, here);
   }
 
   /** The incarnation that a new WAL of the node gets: one more than any that the catalog knows. */

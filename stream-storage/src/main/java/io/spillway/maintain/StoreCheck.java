@@ -2,23 +2,19 @@ package io.spillway.maintain;
 
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
-import io.spillway.catalog.CatalogCommand.WalKind;
 import io.spillway.catalog.CatalogException;
 import io.spillway.catalog.CatalogView;
-import io.spillway.catalog.StreamCatalog.WalPhase;
-import io.spillway.catalog.StreamCatalog.WalState;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.ObjectStore.ObjectInfo;
 import io.spillway.object.ObjectStoreException;
 import io.spillway.object.Retry;
-import io.spillway.objectwal.ChainKeys;
-import io.spillway.objectwal.ChainPosition;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
 import io.spillway.sharedlog.ClusterIds;
 import io.spillway.sharedlog.LogContents;
 import io.spillway.sharedlog.SharedLogException;
 import io.spillway.upload.DataKeys;
+import io.spillway.wal.PayloadVerifier;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -26,9 +22,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.TreeMap;
-import java.util.UUID;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 
@@ -60,7 +54,7 @@ public final class StoreCheck {
   private final List<String> problems = new ArrayList<>();
   private final NavigableMap<String, Folder> folders = new TreeMap<>();
   private final NavigableMap<String, Long> data = new TreeMap<>();
-  private final Map<UUID, NavigableMap<Long, String>> chains = new HashMap<>();
+  private final PayloadVerifier verifier;
 
   private static final class Folder {
     long objects;
@@ -68,29 +62,38 @@ public final class StoreCheck {
   }
 
   /**
-   * @param scheduler where requests are repeated
+   * @param scheduler where requests are repeated, and pauses are made
+   * @param verifier of payloads in write-ahead logs in the bucket
    * @param out takes lines
    */
   public StoreCheck(
-      ObjectStore store, Scheduler scheduler, RandomSource random, Consumer<String> out) {
+      ObjectStore store,
+      Scheduler scheduler,
+      RandomSource random,
+      PayloadVerifier verifier,
+      Consumer<String> out) {
     this.store = store;
     this.scheduler = scheduler;
     this.random = random;
+    this.verifier = verifier;
     this.out = out;
   }
 
   /**
    * Blocks.
    *
-   * @param deep whether every data object is read, and each of its blocks checked
+   * @param deep whether every data object is read, and each block of a write-ahead log in the
+   *     bucket, and checked
    * @return the catalog that the bucket was compared with; empty when it cannot be read
    */
   public Optional<CatalogView> run(boolean deep) {
-    list();
+    ChainCheck chains =
+        new ChainCheck(store, this::catalogNow, scheduler, verifier, deep, this::problem, out);
+    list(chains);
     Optional<CatalogView> catalog = readCatalog();
     checkMetadata(catalog);
     catalog.ifPresent(view -> checkData(view, deep));
-    catalog.ifPresent(this::checkChains);
+    catalog.ifPresent(chains::run);
     printFolders();
     return catalog;
   }
@@ -105,7 +108,7 @@ public final class StoreCheck {
     out.accept(what);
   }
 
-  private void list() {
+  private void list(ChainCheck chains) {
     String after = "";
     List<ObjectInfo> page;
     do {
@@ -113,6 +116,7 @@ public final class StoreCheck {
       for (ObjectInfo object : page) {
         after = object.key();
         see(object);
+        chains.see(object.key(), object.sizeBytes());
       }
     } while (page.size() == PAGE);
   }
@@ -127,12 +131,13 @@ public final class StoreCheck {
     if (DataKeys.birth(key).isPresent()) {
       data.put(key, object.sizeBytes());
     }
-    OptionalLong number = ChainKeys.number(key);
-    if (number.isPresent()) {
-      chains
-          .computeIfAbsent(ChainKeys.walId(key).orElseThrow(), id -> new TreeMap<>())
-          .put(number.getAsLong(), key);
-    }
+  }
+
+  /** Again: it was there. */
+  private CatalogView catalogNow() {
+    return LogContents.read(store, CATALOG, scheduler, random)
+        .map(CatalogView::of)
+        .orElseThrow(() -> new CatalogException.Missing("the catalog is gone"));
   }
 
   private Optional<CatalogView> readCatalog() {
@@ -215,11 +220,7 @@ public final class StoreCheck {
 
   /** Unless it went with its last extent while this check ran. */
   private void missing(ObjectRef object, List<Extent> extents) {
-    boolean stillReferred =
-        LogContents.read(store, CATALOG, scheduler, random)
-            .map(CatalogView::of)
-            .map(now -> now.objects().containsKey(object.key()))
-            .orElse(true);
+    boolean stillReferred = catalogNow().objects().containsKey(object.key());
     if (stillReferred) {
       problem("MISSING  %s, which holds%s".formatted(object.key(), shown(extents)));
     }
@@ -245,27 +246,6 @@ public final class StoreCheck {
               .formatted(extent.baseOffset(), extent.endOffset(), extent.stream()));
     }
     return shown.toString();
-  }
-
-  /** P17, P23: from the trim position on, a chain has every number up to its last. */
-  private void checkChains(CatalogView view) {
-    for (WalState wal : view.wals()) {
-      if (wal.kind() == WalKind.OBJECT && wal.phase() == WalPhase.OPEN) {
-        checkChain(wal, chains.getOrDefault(wal.writer().walId(), new TreeMap<>()));
-      }
-    }
-  }
-
-  private void checkChain(WalState wal, NavigableMap<Long, String> chain) {
-    long expected = ChainPosition.number(wal.trimPosition());
-    for (long number : chain.tailMap(expected, true).keySet()) {
-      if (number != expected) {
-        problem(
-            "MISSING  objects %d to %d of the chain of WAL %s"
-                .formatted(expected, number - 1, wal.writer().walId()));
-      }
-      expected = number + 1;
-    }
   }
 
   private void printFolders() {

@@ -7,18 +7,14 @@ import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.catalog.StreamCatalog.WalPhase;
 import io.spillway.catalog.StreamCatalog.WalState;
 import io.spillway.wal.PayloadVerifier;
-import io.spillway.wal.StreamId;
 import io.spillway.wal.WriterIncarnation;
 import io.spillway.wal.local.WalInspector;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.UUID;
 
 /**
@@ -31,38 +27,20 @@ public final class WalCheck {
   private final int nodeId;
   private final Path directory;
   private final Optional<WriterIncarnation> writer;
-  private final NavigableMap<StreamId, List<Run>> runs;
+  private final LoggedOffsets offsets;
   private final Optional<String> damage;
-  private long uncommittedFrames;
-  private long uncommittedBytes;
-
-  /** Offsets without a gap. */
-  private static final class Run {
-    final long baseOffset;
-    long endOffset;
-
-    Run(long baseOffset, long endOffset) {
-      this.baseOffset = baseOffset;
-      this.endOffset = endOffset;
-    }
-  }
-
-  private record Frame(StreamId stream, long endOffset, int sizeBytes) {}
-
-  private final List<Frame> frames;
+  private LoggedOffsets.Uncommitted uncommitted = new LoggedOffsets.Uncommitted(0, 0);
 
   private WalCheck(
       int nodeId,
       Path directory,
       Optional<WriterIncarnation> writer,
-      NavigableMap<StreamId, List<Run>> runs,
-      List<Frame> frames,
+      LoggedOffsets offsets,
       Optional<String> damage) {
     this.nodeId = nodeId;
     this.directory = directory;
     this.writer = writer;
-    this.runs = runs;
-    this.frames = frames;
+    this.offsets = offsets;
     this.damage = damage;
   }
 
@@ -75,22 +53,16 @@ public final class WalCheck {
   public static WalCheck read(int nodeId, Path directory, PayloadVerifier verifier) {
     if (!Files.isDirectory(directory)) {
       return new WalCheck(
-          nodeId, directory, Optional.empty(), new TreeMap<>(), List.of(), Optional.empty());
+          nodeId, directory, Optional.empty(), new LoggedOffsets(), Optional.empty());
     }
     Collector found = new Collector();
     WalInspector.Summary summary = WalInspector.inspect(directory, verifier, found);
     return new WalCheck(
-        nodeId,
-        directory,
-        summary.writer(),
-        found.runs,
-        found.frames,
-        summary.damage().map(Object::toString));
+        nodeId, directory, summary.writer(), found.offsets, summary.damage().map(Object::toString));
   }
 
   private static final class Collector implements WalInspector.Visitor {
-    final NavigableMap<StreamId, List<Run>> runs = new TreeMap<>();
-    final List<Frame> frames = new ArrayList<>();
+    final LoggedOffsets offsets = new LoggedOffsets();
 
     @Override
     public void onSegment(WalInspector.SegmentInfo segment) {}
@@ -100,14 +72,7 @@ public final class WalCheck {
 
     @Override
     public void onFrame(WalInspector.FrameInfo frame) {
-      frames.add(new Frame(frame.stream(), frame.endOffset(), frame.sizeBytes()));
-      List<Run> of = runs.computeIfAbsent(frame.stream(), id -> new ArrayList<>());
-      Run last = of.isEmpty() ? null : of.get(of.size() - 1);
-      if (last != null && frame.baseOffset() <= last.endOffset) {
-        last.endOffset = Math.max(last.endOffset, frame.endOffset());
-      } else {
-        of.add(new Run(frame.baseOffset(), frame.endOffset()));
-      }
+      offsets.add(frame.stream(), frame.baseOffset(), frame.endOffset(), frame.sizeBytes());
     }
   }
 
@@ -130,35 +95,13 @@ public final class WalCheck {
                 .formatted(wal.writer().walId(), nodeId, directory));
       }
     }
-    Map<StreamId, Long> committed = new HashMap<>();
-    for (StreamState stream : catalog.streams()) {
-      if (stream.phase() != Phase.DELETED) {
-        compare(stream, problems);
-        committed.put(stream.id(), stream.committedEndOffset());
-      }
-    }
-    for (Frame frame : frames) {
-      if (frame.endOffset() > committed.getOrDefault(frame.stream(), Long.MAX_VALUE)) {
-        uncommittedFrames++;
-        uncommittedBytes += frame.sizeBytes();
-      }
-    }
+    problems.addAll(offsets.missing(catalog, WalCheck::isThere, Map.of()));
+    uncommitted = offsets.uncommitted(catalog, WalCheck::isThere);
     return problems;
   }
 
-  private void compare(StreamState stream, List<String> problems) {
-    long covered = stream.committedEndOffset();
-    for (Run run : runs.getOrDefault(stream.id(), List.of())) {
-      if (run.endOffset <= covered) {
-        continue;
-      }
-      if (run.baseOffset > covered) {
-        problems.add(
-            "MISSING  [%d, %d) of stream %s is neither in an object nor in the WAL"
-                .formatted(covered, run.baseOffset, stream.id()));
-      }
-      covered = run.endOffset;
-    }
+  private static boolean isThere(StreamState stream) {
+    return stream.phase() != Phase.DELETED;
   }
 
   /** What was found, for a person; after {@link #compareWith}. */
@@ -167,7 +110,8 @@ public final class WalCheck {
         .map(
             found ->
                 "WAL %s of node %d: %d batches of %d bytes are in it alone"
-                    .formatted(found.walId(), found.nodeId(), uncommittedFrames, uncommittedBytes))
+                    .formatted(
+                        found.walId(), found.nodeId(), uncommitted.frames(), uncommitted.bytes()))
         .orElse("no WAL in " + directory);
   }
 }

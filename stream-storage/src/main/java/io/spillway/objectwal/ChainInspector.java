@@ -3,7 +3,6 @@ package io.spillway.objectwal;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.ObjectStore.ObjectInfo;
 import io.spillway.object.ObjectStoreException;
-import io.spillway.object.Retry;
 import io.spillway.wal.Batch;
 import io.spillway.wal.PayloadVerifier;
 import io.spillway.wal.StreamId;
@@ -14,8 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 
 /**
  * Looks at a chain in a bucket, for a person: fences nothing, changes nothing. A chain that is in
@@ -49,7 +46,18 @@ public final class ChainInspector {
    * @param flags as in {@link Batch#flags}
    */
   public record FrameInfo(
-      long position, StreamId stream, long baseOffset, long endOffset, int flags, int sizeBytes) {}
+      long position, StreamId stream, long baseOffset, long endOffset, int flags, int sizeBytes) {
+
+    static FrameInfo of(long position, Batch batch) {
+      return new FrameInfo(
+          position,
+          batch.stream(),
+          batch.baseOffset(),
+          batch.endOffset(),
+          batch.flags(),
+          batch.sizeBytes());
+    }
+  }
 
   /**
    * What was found.
@@ -76,13 +84,13 @@ public final class ChainInspector {
   public static List<UUID> chains(ObjectStore store) {
     List<UUID> found = new ArrayList<>();
     String after = "";
-    List<ObjectInfo> page = join(store.list(ChainKeys.PREFIX, after, 1));
+    List<ObjectInfo> page = ChainReader.join(store.list(ChainKeys.PREFIX, after, 1));
     while (!page.isEmpty()) {
       String key = page.get(0).key();
       Optional<UUID> walId = ChainKeys.walId(key);
       walId.ifPresent(found::add);
       after = walId.map(id -> ChainKeys.key(id, Long.MAX_VALUE)).orElse(key);
-      page = join(store.list(ChainKeys.PREFIX, after, 1));
+      page = ChainReader.join(store.list(ChainKeys.PREFIX, after, 1));
     }
     return found;
   }
@@ -101,21 +109,13 @@ public final class ChainInspector {
     String after = "";
     List<ObjectInfo> page;
     do {
-      page = join(store.list(prefix, after, PAGE));
+      page = ChainReader.join(store.list(prefix, after, PAGE));
       for (ObjectInfo object : page) {
         scan.object(object);
         after = object.key();
       }
     } while (page.size() == PAGE);
     return scan.summary();
-  }
-
-  private static <T> T join(CompletableFuture<T> request) {
-    try {
-      return request.join();
-    } catch (CompletionException e) {
-      throw Retry.unwrap(e) instanceof RuntimeException cause ? cause : e;
-    }
   }
 
   private static final class Scan {
@@ -157,7 +157,8 @@ public final class ChainInspector {
         return;
       }
       try {
-        ByteBuffer bytes = join(store.getRange(info.key(), 0, Math.toIntExact(info.sizeBytes())));
+        ByteBuffer bytes =
+            ChainReader.join(store.getRange(info.key(), 0, Math.toIntExact(info.sizeBytes())));
         ChainObject object = ChainObject.read(walId, number, bytes);
         visitor.onObject(object);
         if (object.isFence()) {
@@ -180,14 +181,7 @@ public final class ChainInspector {
     private void frame(long position, Batch batch) {
       frames++;
       payloadBytes += batch.sizeBytes();
-      visitor.onFrame(
-          new FrameInfo(
-              position,
-              batch.stream(),
-              batch.baseOffset(),
-              batch.endOffset(),
-              batch.flags(),
-              batch.sizeBytes()));
+      visitor.onFrame(FrameInfo.of(position, batch));
     }
 
     Summary summary() {

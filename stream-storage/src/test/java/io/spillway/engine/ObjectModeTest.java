@@ -352,9 +352,7 @@ class ObjectModeTest {
     world.runFor(1, TimeUnit.MINUTES);
     assertThat(claim).as("only the volume has the rest").isNotDone();
 
-    var catalog = world.catalog(world.bucket.connect("cli"));
-    world.await(catalog.open());
-    world.await(WalAbandonment.abandon(catalog, lost.wal.walId(), world.threads.randomSource()));
+    abandon(lost.wal.walId());
     StreamHandle taken = world.await(claim);
     assertThat(taken.highWatermark()).isEqualTo(40);
     two.append(taken, 2);
@@ -373,6 +371,120 @@ class ObjectModeTest {
     two.requireReadable(taken);
     assertThat(two.claim(2, 1).id()).isEqualTo(stream(2));
     two.stop();
+  }
+
+  /** The operator errs: the broker lives, and is not fenced by anybody. */
+  @Test
+  void anAbandonedChainIsNotReplayedAndItsLivingWriterIsTold_P2_P14() {
+    Node given = world.start(1);
+    Node two = world.start(2);
+    StreamHandle old = given.claim(1, 1);
+    given.append(old, 4);
+    world.await(given.engine().flush());
+    given.append(old, 3);
+    UUID chain = given.wal.walId();
+    CompletableFuture<StreamHandle> claim = two.claiming(1, 2);
+    world.runFor(10, TimeUnit.SECONDS);
+    assertThat(claim).as("the chain has the rest, and its broker lives").isNotDone();
+
+    abandon(chain);
+    StreamHandle taken = world.await(claim);
+    assertThat(taken.highWatermark()).as("what was committed").isEqualTo(40);
+    two.append(taken, 2);
+    given.engine().flush();
+    world.runFor(1, TimeUnit.MINUTES);
+    assertThat(given.faults)
+        .singleElement()
+        .isInstanceOf(WalException.Fenced.class)
+        .extracting(Throwable::getMessage)
+        .asString()
+        .contains("ABANDONED");
+    assertThatThrownBy(() -> given.engine().reserve(10, false))
+        .isInstanceOf(WalException.Fenced.class);
+    given.stop();
+    two.requireReadable(taken);
+    two.stop();
+
+    Node again = world.start(1);
+    assertThat(again.engine().stats().recoveredFrames()).as("never replayed (P3)").isZero();
+    StreamHandle back = again.claim(1, 3);
+    assertThat(back.highWatermark()).isEqualTo(60);
+    again.requireReadable(back);
+    world.runFor(1, TimeUnit.MINUTES);
+    assertThat(world.keys("wal/" + chain)).as("left to the operator (P25)").isNotEmpty();
+    again.stop();
+  }
+
+  /** P9–P14: the chain that is given up is fenced already, and on its way to another broker. */
+  @Test
+  void aChainMayBeAbandonedWhileItIsTakenOver_P13() {
+    for (int seed = 0; seed < 20; seed++) {
+      ObjectModeWorld worldOfSeed = new ObjectModeWorld(seed, Faults.many());
+      Node dead = worldOfSeed.start(1);
+      StreamHandle old = dead.claim(1, 1);
+      dead.append(old, 3);
+      worldOfSeed.await(dead.engine().flush());
+      dead.append(old, 4);
+      UUID chain = dead.wal.walId();
+      Node two = worldOfSeed.start(2);
+      dead.store.shut();
+      worldOfSeed.fencedNodes.add(1);
+      CompletableFuture<StreamHandle> claim = two.claiming(1, 2);
+      worldOfSeed.runFor(seed * 25L, TimeUnit.MILLISECONDS);
+      abandon(worldOfSeed, chain).handle((done, sealedAlready) -> done);
+      worldOfSeed.runFor(1, TimeUnit.MINUTES);
+      StreamHandle taken = worldOfSeed.await(claim);
+      assertThat(taken.highWatermark())
+          .as("seed %d: all of it, or what was committed", seed)
+          .isIn(30L, 70L);
+      two.append(taken, 5);
+      two.requireReadable(taken);
+      dead.store.open();
+      Node again = worldOfSeed.start(1);
+      assertThatThrownBy(() -> again.claim(1, 1)).hasCauseInstanceOf(StreamException.Fenced.class);
+      assertThat(worldOfSeed.threads.faults()).isEmpty();
+      again.stop();
+      two.stop();
+    }
+  }
+
+  @Test
+  void aNodeWhoseChainIsDamagedIsRefusedUntilTheChainIsAbandoned() {
+    Node node = world.start(1);
+    StreamHandle handle = node.claim(1, 1);
+    node.append(handle, 4);
+    world.await(node.engine().flush());
+    node.append(handle, 6);
+    UUID chain = node.wal.walId();
+    world.threads.crash();
+    List<String> blocks = world.keys("wal/" + chain);
+    String last = blocks.get(blocks.size() - 1);
+    world.flip(last, 150);
+
+    Node refused = world.starting(1);
+    assertThatThrownBy(() -> world.await(refused.opening))
+        .hasCauseInstanceOf(WalException.Corrupt.class)
+        .hasMessageContaining(last);
+    world.threads.crash();
+    abandon(chain);
+
+    Node again = world.start(1);
+    StreamHandle back = again.claim(1, 2);
+    assertThat(back.highWatermark()).as("what was committed").isEqualTo(40);
+    again.append(back, 1);
+    again.requireReadable(back);
+    again.stop();
+  }
+
+  private void abandon(UUID walId) {
+    world.await(abandon(world, walId));
+  }
+
+  private static CompletableFuture<?> abandon(ObjectModeWorld in, UUID walId) {
+    var catalog = in.catalog(in.bucket.connect("cli"));
+    return catalog
+        .open()
+        .thenCompose(opened -> WalAbandonment.abandon(catalog, walId, in.threads.randomSource()));
   }
 
   @Test

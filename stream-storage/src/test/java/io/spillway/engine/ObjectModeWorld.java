@@ -108,6 +108,14 @@ final class ObjectModeWorld {
         .toList();
   }
 
+  /** Flips a bit of an object. */
+  void flip(String key, int at) {
+    ByteBuffer found = bucket.contents().getRange(key, 0, MIB).join();
+    ByteBuffer changed = ByteBuffer.allocate(found.remaining()).put(found).flip();
+    changed.put(at, (byte) (changed.get(at) ^ 0x40));
+    bucket.contents().put(key, List.of(changed)).join();
+  }
+
   /** One broker. */
   final class Node {
     final int nodeId;

@@ -95,10 +95,19 @@ public final class ChildProcess implements AutoCloseable {
 
   /** The first line of standard output that matches; fails when the process ends without one. */
   public String awaitLine(Predicate<String> matches, Duration timeout) {
+    return awaitLine(stdout, matches, timeout);
+  }
+
+  /** As {@link #awaitLine(Predicate, Duration)}, of standard error. */
+  public String awaitErrorLine(Predicate<String> matches, Duration timeout) {
+    return awaitLine(stderr, matches, timeout);
+  }
+
+  private String awaitLine(List<String> lines, Predicate<String> matches, Duration timeout) {
     long deadline = System.nanoTime() + timeout.toNanos();
     synchronized (this) {
       while (true) {
-        Optional<String> line = stdout.stream().filter(matches).findFirst();
+        Optional<String> line = lines.stream().filter(matches).findFirst();
         if (line.isPresent()) {
           return line.get();
         }

@@ -19,6 +19,7 @@ import io.spillway.object.Retry;
 import io.spillway.object.RetryingObjectStore;
 import io.spillway.objectwal.ObjectWal;
 import io.spillway.objectwal.ObjectWalConfig;
+import io.spillway.runtime.FaultHandler;
 import io.spillway.runtime.SimulatedThreads;
 import io.spillway.stream.CatchUpStats;
 import io.spillway.upload.Failures;
@@ -126,6 +127,8 @@ final class SimBroker {
 
   /** What the process before it asked the catalog for in its start may still come about. */
   private boolean startWasKilled;
+
+  private CompletableFuture<Void> twin = NOTHING;
 
   private @Nullable WriteAheadLog wal;
   private Supplier<CompletableFuture<Void>> walShutdown = () -> NOTHING;
@@ -253,7 +256,7 @@ final class SimBroker {
     walFailed = false;
     walFailureExpected = false;
     fenced = false;
-    outvoted = false;
+    outvoted = mayMeetTwin();
     volume.failWritesAfter(-1);
     phase = Phase.STARTING;
     world.note("start " + nodeId + " life " + life);
@@ -267,8 +270,8 @@ final class SimBroker {
     ObjectStore store = new CountedStore(world.connect(process, "engine"));
     WriteAheadLog newWal;
     if (inBucket) {
-      store = retrying(store);
-      ObjectWal chain = openChain(store, newCatalog);
+      store = retrying(process, store);
+      ObjectWal chain = openChain(process, store, newCatalog, this::onFault);
       walShutdown = chain::shutdown;
       newWal = chain;
     } else {
@@ -288,25 +291,26 @@ final class SimBroker {
         this::onFault);
   }
 
-  private ObjectStore retrying(ObjectStore store) {
+  private ObjectStore retrying(SimulatedThreads.SimProcess of, ObjectStore store) {
     return new RetryingObjectStore(
         new MeteredObjectStore(store),
-        process.newScheduler("retries"),
-        process.clock(),
+        of.newScheduler("retries"),
+        of.clock(),
         world.threads().randomSource(),
         Retry.Policy.forever(),
         new RequestBudget(64, 1e9));
   }
 
-  private ObjectWal openChain(ObjectStore store, StreamCatalog known) {
+  private ObjectWal openChain(
+      SimulatedThreads.SimProcess of, ObjectStore store, StreamCatalog known, FaultHandler faults) {
     return new ObjectWal(
         chainConfig(),
         nodeId,
         () -> StorageEngine.nextIncarnation(known, nodeId),
         store,
-        process,
+        of,
         world.threads().randomSource(),
-        this::onFault,
+        faults,
         PayloadVerifier.NONE);
   }
 
@@ -331,8 +335,7 @@ final class SimBroker {
         standard.directMemory());
   }
 
-  private LocalWal openWal(
-      SimulatedThreads.SimProcess of, MemoryDisk on, io.spillway.runtime.FaultHandler faults) {
+  private LocalWal openWal(SimulatedThreads.SimProcess of, MemoryDisk on, FaultHandler faults) {
     return LocalWal.open(
         walConfig,
         on.mount(of.newScheduler("disk")),
@@ -444,20 +447,36 @@ final class SimBroker {
     process.jumpNanoTime(TimeUnit.MILLISECONDS.toNanos(random.nextInt(100_000)));
   }
 
-  /** Another process with the same node id and a volume of its own: P2 keeps it out. */
+  /**
+   * Another process with the same node id. With a volume of its own it is kept out (P2); in the
+   * bucket the later one has the node, and this one's chain is fenced (P14).
+   */
   void startTwin() {
-    if (!inBucket && operator == null && phase == Phase.RUNNING) {
+    if (operator == null && phase == Phase.RUNNING) {
       world.note("twin of " + nodeId);
-      operator = new Twin().run();
+      Twin started = new Twin();
+      twin = started.over;
+      outvoted |= inBucket;
+      tools.add(twin); // goes on when the broker crashes
+      operator = twin;
+      started.run();
+      if (inBucket && world.random().nextInt(3) == 0) {
+        crash(); // both start at once
+      }
     }
+  }
+
+  /** Whether another process of this node may have a say in what becomes of this one. */
+  private boolean mayMeetTwin() {
+    return inBucket && !twin.isDone();
   }
 
   /** An operator gives up the WAL of a broker that is alive: it stalls, or its network does. */
   void abandonAlive() {
     WriteAheadLog mine = wal;
-    if (!inBucket && operator == null && phase == Phase.RUNNING && mine != null && !isAbandoned()) {
+    if (operator == null && phase == Phase.RUNNING && mine != null && !isAbandoned()) {
       world.note("abandon the WAL of " + nodeId + ", which lives");
-      world.coverage().count("abandoned alive");
+      world.coverage().count(inBucket ? "chain abandoned alive" : "abandoned alive");
       operator = abandon(mine.walId());
     }
   }
@@ -516,6 +535,9 @@ final class SimBroker {
       world.checked(() -> assertThat(isAbandoned()).as("P3: %s", refusal).isTrue());
       world.coverage().count("refused: WAL abandoned");
       volume = newVolume();
+      operator = NOTHING;
+    } else if (refusal instanceof StartRefusedException.NodeIdInUse && outvoted) {
+      world.coverage().count("refused: its twin was faster");
       operator = NOTHING;
     } else if (refusal instanceof StartRefusedException.NodeIdInUse && startWasKilled) {
       world.coverage().count("refused: a start that was killed opened its WAL late");
@@ -631,9 +653,22 @@ final class SimBroker {
   /** Ends what would keep it from running for good. */
   void heal() {
     wake();
-    if (phase != Phase.REFUSED && (walFailureExpected || fenced || isAbandoned())) {
+    if (phase != Phase.REFUSED && (walFailureExpected || fenced || isAbandoned() || isReplaced())) {
       crash();
     }
+  }
+
+  /** Whether its WAL was sealed under it: it would hear of that with its next request. */
+  private boolean isReplaced() {
+    WriteAheadLog mine = wal;
+    return outvoted
+        && phase == Phase.RUNNING
+        && mine != null
+        && world
+            .truth()
+            .wal(mine.walId())
+            .filter(known -> known.phase() == WalPhase.SEALED)
+            .isPresent();
   }
 
   /** A clean stop that leaves nothing behind. */
@@ -725,41 +760,48 @@ final class SimBroker {
   /** Two processes think they are the same node. */
   private final class Twin {
     private final SimulatedThreads.SimProcess own = world.threads().newProcess();
-    private final MemoryDisk disk = new MemoryDisk(world.random().nextLong());
     private final CompletableFuture<Void> over = new CompletableFuture<>();
 
-    CompletableFuture<Void> run() {
+    void run() {
       StreamCatalog view =
           SimCatalogs.open(world.connect(own, "twin"), own, world.threads().randomSource());
-      LocalWal twinWal = openWal(own, disk, (component, cause) -> {});
-      StorageEngine.open(
-              config,
-              twinWal,
-              view,
-              world.connect(own, "twin"),
-              own,
-              world.threads().randomSource(),
-              (component, cause) -> {})
+      FaultHandler unheard = (component, cause) -> {};
+      ObjectStore store = world.connect(own, "twin");
+      WriteAheadLog itsWal;
+      if (inBucket) {
+        store = retrying(own, store);
+        itsWal = openChain(own, store, view, unheard);
+      } else {
+        itsWal = openWal(own, new MemoryDisk(world.random().nextLong()), unheard);
+      }
+      StorageEngine.open(config, itsWal, view, store, own, world.threads().randomSource(), unheard)
           .whenComplete((opened, failure) -> onOpened(opened, failure));
-      return over;
     }
 
     private void onOpened(@Nullable StorageEngine opened, @Nullable Throwable failure) {
       if (opened != null) {
-        // The other one had stopped cleanly in between: this is a lawful start.
-        world.coverage().count("twin came in");
+        // On a volume: the other one had stopped cleanly in between, this is a lawful start.
+        world.coverage().count(inBucket ? "twin fenced the other" : "twin came in");
         opened.drain(TimeUnit.HOURS.toNanos(1)).whenComplete((left, problem) -> end());
         return;
       }
       Throwable cause = Failures.cause(Objects.requireNonNull(failure));
-      world.checked(
-          () ->
-              assertThat(cause)
-                  .as("P2: a second process of node %d", nodeId)
-                  .isInstanceOfAny(
-                      StartRefusedException.WalMissing.class, IllegalStateException.class));
-      world.coverage().count("twin refused");
+      world.checked(() -> requireLawful(cause));
+      world.coverage().count(inBucket ? "twin was slower" : "twin refused");
       end();
+    }
+
+    /** In the bucket the other one may have started anew meanwhile, and be the later one. */
+    private void requireLawful(Throwable cause) {
+      if (inBucket) {
+        assertThat(cause)
+            .as("P14: a second process of node %d", nodeId)
+            .isInstanceOfAny(StartRefusedException.NodeIdInUse.class, WalException.Fenced.class);
+      } else {
+        assertThat(cause)
+            .as("P2: a second process of node %d", nodeId)
+            .isInstanceOfAny(StartRefusedException.WalMissing.class, IllegalStateException.class);
+      }
     }
 
     private void end() {

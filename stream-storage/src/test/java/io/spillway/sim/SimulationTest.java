@@ -63,6 +63,8 @@ class SimulationTest {
         "abandoned alive",
         "twin refused",
         "twin came in",
+        "twin fenced the other",
+        "chain abandoned alive",
         "refused: WAL missing",
         "refused: WAL abandoned",
         // what follows
