@@ -95,7 +95,8 @@ record WalRefusal(
   private String wayBack(WalMissing missing) {
     return missing.getMessage()
         + note.map(
-                last -> " (the last one opened from this data.dir was wal.url=" + last.walUrl() + ")")
+                last ->
+                    " (the last one opened from this data.dir was wal.url=" + last.walUrl() + ")")
             .orElse("");
   }
 

@@ -92,7 +92,7 @@ class WalSwitchTest {
         assertThat(line)
             .contains("was not drained", "up to offset 0", url("file:one"))
             .containsSubsequence(
-                "Start once with the wal.url", "Only if it is lost", "wal abandon");
+                "Start once with the wal.url", "only if it is lost", "wal abandon");
       }
       assertThat(work.resolve("two")).doesNotExist();
       assertThat(Files.readString(note())).contains(url("file:one"));

@@ -3,7 +3,6 @@ package io.spillway.embed;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.spillway.config.StartRefusedException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,7 +29,7 @@ class OwnClusterTest {
     String other = serveOnce("elsewhere", "other", "object:");
 
     assertThatThrownBy(() -> serveOnce("data", "other", wal))
-        .isInstanceOf(StartRefusedException.class)
+        .isInstanceOf(BrokerStartException.class)
         .hasMessageContainingAll(
             "object store file:" + work.resolve("other") + " holds cluster " + other,
             "data.dir=" + work.resolve("data") + " served cluster " + mine,
@@ -48,7 +47,7 @@ class OwnClusterTest {
     String mine = serveOnce("data", "mine", wal);
 
     assertThatThrownBy(() -> serveOnce("data", "empty", wal))
-        .isInstanceOf(StartRefusedException.class)
+        .isInstanceOf(BrokerStartException.class)
         .hasMessageContainingAll(
             "object store file:" + work.resolve("empty") + " holds no cluster",
             "served cluster " + mine);
