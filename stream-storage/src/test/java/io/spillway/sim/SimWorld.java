@@ -7,6 +7,8 @@ import io.spillway.merge.MergeConfig;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.SimulatedBucket;
 import io.spillway.object.StoreProbe;
+import io.spillway.rewrite.RewriteConfig;
+import io.spillway.rewrite.RewritePace;
 import io.spillway.runtime.SimulatedThreads;
 import io.spillway.upload.Failures;
 import io.spillway.wal.WalConfig;
@@ -131,7 +133,8 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
         50,
         100L << random.nextInt(8),
         1 + random.nextInt(6),
-        mergeConfig());
+        mergeConfig(),
+        rewriteConfig());
   }
 
   /** Small sizes, so that a seed has many merges, and some without any. */
@@ -147,6 +150,12 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
         2 + random.nextInt(4),
         20L << random.nextInt(7),
         1L << random.nextInt(10));
+  }
+
+  private RewriteConfig rewriteConfig() {
+    return new RewriteConfig(
+        new RewritePace((64L << 10) << random.nextInt(6), 1000, 1L << random.nextInt(10)),
+        (16 << 10) << random.nextInt(5));
   }
 
   final SimBroker anyBroker() {
