@@ -534,6 +534,14 @@ public final class StorageEngine implements StreamStore {
     }
 
     @Override
+    public void onCompacted(StreamId stream, long endOffset) {
+      StreamLog log = streams.get(stream);
+      if (log != null) {
+        log.onCompacted(endOffset);
+      }
+    }
+
+    @Override
     public void discard(String objectKey) {
       deleter.delete(objectKey);
     }

@@ -20,6 +20,9 @@ public interface RewriteHost {
   /** False while uploads need the store more, or this broker may not write. */
   boolean mayRewrite();
 
+  /** What is below is to be read from objects from now on, though memory may still have it. */
+  void onCompacted(StreamId stream, long endOffset);
+
   /** Nothing refers to the object. */
   void discard(String objectKey);
 }

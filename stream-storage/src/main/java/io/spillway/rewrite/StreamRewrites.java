@@ -344,7 +344,13 @@ public final class StreamRewrites implements StreamRewriter, AutoCloseable {
             }
             return host.submit(new Compacted(commandId(), stream, host.writer(), endOffset))
                 .thenApply(
-                    verdict -> verdict instanceof Verdict.Rejected ? Outcome.VOID : Outcome.DONE);
+                    verdict -> {
+                      if (verdict instanceof Verdict.Rejected) {
+                        return Outcome.VOID;
+                      }
+                      host.onCompacted(stream, endOffset);
+                      return Outcome.DONE;
+                    });
           });
     }
 

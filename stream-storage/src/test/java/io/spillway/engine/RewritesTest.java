@@ -291,6 +291,23 @@ class RewritesTest {
   }
 
   @Test
+  void whatIsCompactedIsReadFromObjectsThoughTheTailCacheHasItAll() {
+    Node node = world.start(config(1).withMerging(MergeConfig.off()));
+    StreamHandle handle = node.claim(1, 1);
+    rounds(node, handle, 2, 20);
+    node.append(handle, 1, SIZE);
+    try (Session session = begin(node)) {
+      await(session.rewrite(parts(node), EVERY_FIFTH));
+      node.requireReadable(handle, 0, SIZE);
+      await(session.compacted(400));
+    }
+    List<Long> left = expected(400);
+    left.add(400L);
+    assertThat(read(handle, 0)).isEqualTo(left);
+    node.stop();
+  }
+
+  @Test
   void aDamagedSourceIsToldAndNothingReplaced() {
     Node node = start();
     StreamHandle handle = node.claim(1, 1);
