@@ -32,7 +32,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -362,15 +361,25 @@ public final class StreamRewrites implements StreamRewriter, AutoCloseable {
       }
       return reading
           .run(extents, objects.get())
-          .handle((outcome, failure) -> failure == null ? outcome : missing(extents, failure));
+          .handle(
+              (outcome, failure) ->
+                  failure == null
+                      ? CompletableFuture.completedFuture(outcome)
+                      : failed(extents, Failures.cause(failure)))
+          .thenCompose(each -> each);
     }
 
-    /** An object that is not there: the stream was trimmed or deleted, or the object is lost. */
-    private Outcome missing(List<Extent> read, Throwable failure) {
-      Throwable cause = Failures.cause(failure);
-      if (!(cause instanceof ObjectStoreException.NotFound)) {
-        throw cause instanceof RuntimeException known ? known : new CompletionException(cause);
-      }
+    /**
+     * An object that is not there: the stream was trimmed or deleted, perhaps by another broker
+     * that has taken it over, which the catalog here may not have heard of; or the object is lost.
+     */
+    private CompletableFuture<Outcome> failed(List<Extent> read, Throwable cause) {
+      return cause instanceof ObjectStoreException.NotFound
+          ? catalog.refresh().thenApply(position -> missing(read, cause))
+          : CompletableFuture.failedFuture(cause);
+    }
+
+    private Outcome missing(List<Extent> read, Throwable cause) {
       List<Extent> now =
           extents(stream, read.get(0).baseOffset(), read.get(read.size() - 1).endOffset());
       if (now.equals(read)) {

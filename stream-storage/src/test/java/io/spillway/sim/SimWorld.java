@@ -36,6 +36,10 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
   private static final int AUDIT_INTERVAL = 97;
 
   final Random random;
+
+  /** Of its own, so that what else happens in a seed stays what it was. */
+  final Random compactions;
+
   final SimulatedThreads threads;
   final Truth truth;
   final List<SimBroker> brokers = new ArrayList<>();
@@ -55,6 +59,7 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
 
   SimWorld(long seed) {
     random = new Random(seed);
+    compactions = new Random(~seed);
     threads = new SimulatedThreads(random.nextLong(), 1 + random.nextInt(2_000_000));
     boolean badNetwork = random.nextInt(4) > 0;
     bucket =
@@ -154,8 +159,8 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
 
   private RewriteConfig rewriteConfig() {
     return new RewriteConfig(
-        new RewritePace((64L << 10) << random.nextInt(6), 1000, 1L << random.nextInt(10)),
-        (16 << 10) << random.nextInt(5));
+        new RewritePace((64L << 10) << compactions.nextInt(6), 1000, 1L << compactions.nextInt(10)),
+        (16 << 10) << compactions.nextInt(5));
   }
 
   final SimBroker anyBroker() {
