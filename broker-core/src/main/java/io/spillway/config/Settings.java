@@ -153,6 +153,49 @@ public final class Settings {
         Long.MAX_VALUE,
         "How often to look for something to merge, as long as anything is uploaded.");
 
+    // Compaction.
+    bool(
+        "log.cleaner.enable",
+        Meaning.USED,
+        true,
+        "Compact the partitions of topics with `cleanup.policy=compact`; otherwise they keep"
+            + " everything.");
+    used(
+        "log.cleaner.backoff.ms",
+        Setting.Type.LONG,
+        1,
+        Long.MAX_VALUE,
+        "15000",
+        "How often to look for a partition to compact when there was none.");
+    used(
+        "log.cleaner.dedupe.buffer.size",
+        Setting.Type.LONG,
+        1 << 20,
+        32L << 30,
+        "33554432",
+        "Memory for the keys of a pass, taken as far as it is needed: about 24 bytes for each key"
+            + " that is dirty. Keys that do not fit wait for the next pass.");
+    used(
+        "log.cleaner.io.max.bytes.per.second",
+        Setting.Type.DOUBLE,
+        "33554432",
+        "How much compaction may read and write together in a second. It waits while uploads are"
+            + " behind, while the write-ahead log fills up, and for 10 s after the object store"
+            + " failed or throttled a request.");
+    number(
+        "compaction.requests.per.second",
+        50,
+        1,
+        10_000,
+        "How many requests compaction may send to the object store in a second, one at a time.");
+    bytes(
+        "compaction.buffer.bytes",
+        32L << 20,
+        1L << 20,
+        Long.MAX_VALUE,
+        "Memory for compaction besides that for keys: half for what is written, a quarter for what"
+            + " is read.");
+
     // Memory.
     bytes(
         "tail.cache.bytes",

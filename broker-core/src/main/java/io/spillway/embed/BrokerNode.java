@@ -1,6 +1,9 @@
 package io.spillway.embed;
 
+import io.spillway.compaction.Compactor;
+import io.spillway.compaction.PartitionLog;
 import io.spillway.config.BrokerConfig;
+import io.spillway.config.CompactionConfig;
 import io.spillway.config.DirectMemory;
 import io.spillway.config.HostPort;
 import io.spillway.config.StartRefusedException;
@@ -12,6 +15,7 @@ import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.ClusterMetadata.Endpoint;
 import io.spillway.metadata.OnDemandTopics;
 import io.spillway.metadata.TopicCreator;
+import io.spillway.metrics.CompactionMetrics;
 import io.spillway.metrics.GroupMetrics;
 import io.spillway.metrics.NetworkMetrics;
 import io.spillway.metrics.StorageMetrics;
@@ -48,6 +52,7 @@ import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -212,6 +217,12 @@ final class BrokerNode {
             "retention",
             new RetentionTask(
                 led, clock, timers, Duration.ofMillis(config.topics().retentionCheckIntervalMs())));
+    Optional<Compactor> compactor = compactor(opened, led, threads);
+    compactor.ifPresent(
+        each -> {
+          closables.add("compaction", each);
+          watch.add(new CompactionMetrics(each::stats));
+        });
     TopicCreator topicCreator = new OnDemandTopics(control);
     GroupCoordinators coordinators =
         closables.add(
@@ -243,6 +254,7 @@ final class BrokerNode {
         AdminHandlers.create(control, control.configDescriptions(), topicCreator, led, config);
     serve(bound, control, admin, coordinators.handlers(), data, throttle, watch.requests());
     retention.start();
+    compactor.ifPresent(Compactor::start);
     directory.keep();
     watch.serving();
     workers.execute(this::tellIfBudgetsExceedDirectMemory);
@@ -250,6 +262,20 @@ final class BrokerNode {
 
   private void tellIfBudgetsExceedDirectMemory() {
     DirectMemory.of(config).excessOver(DirectMemoryLimit.ofThisJvm()).ifPresent(LOG::warn);
+  }
+
+  private Optional<Compactor> compactor(Storage opened, PartitionManager led, Threads threads) {
+    CompactionConfig compaction = config.compaction();
+    return compaction.isOn()
+        ? Optional.of(
+            new Compactor(
+                new Compactor.Settings(
+                    TimeUnit.MILLISECONDS.toNanos(compaction.backoffMs()), compaction.keyBytes()),
+                () -> PartitionLog.of(led),
+                opened.engine().rewriter(),
+                clock,
+                threads.newScheduler("compaction")))
+        : Optional.empty();
   }
 
   /** Waits for a step of the start, or for a fault that makes it wait for ever. */

@@ -7,6 +7,7 @@ import io.spillway.catalog.StreamCatalog;
 import io.spillway.catalog.index.RocksIndexHome;
 import io.spillway.config.BrokerConfig;
 import io.spillway.config.BudgetConfig;
+import io.spillway.config.CompactionConfig;
 import io.spillway.config.HostPort;
 import io.spillway.config.MergingConfig;
 import io.spillway.config.StartRefusedException;
@@ -19,6 +20,8 @@ import io.spillway.partition.KafkaBatchVerifier;
 import io.spillway.presence.Presence;
 import io.spillway.presence.PresenceBeacon;
 import io.spillway.presence.PresenceProbe;
+import io.spillway.rewrite.RewriteConfig;
+import io.spillway.rewrite.RewritePace;
 import io.spillway.runtime.FaultHandler;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
@@ -190,7 +193,15 @@ record Storage(StorageEngine engine, StreamCatalog catalog, SharedLog metadataLo
         .readThreads(config.network().ioThreads())
         .readRequests(budgets.readRequests())
         .merge(mergeConfig(config.merging(), defaults.merge()))
+        .rewrite(rewriteConfig(config.compaction(), defaults.rewrite()))
         .build();
+  }
+
+  private static RewriteConfig rewriteConfig(CompactionConfig compaction, RewriteConfig defaults) {
+    return new RewriteConfig(
+        new RewritePace(
+            compaction.bytesPerSecond(), compaction.requestsPerSecond(), defaults.pace().pauseMs()),
+        compaction.bufferBytes());
   }
 
   private static MergeConfig mergeConfig(MergingConfig merging, MergeConfig defaults) {

@@ -68,9 +68,10 @@ public final class StorageMetrics implements MetricsSource {
     sink.counter("spillway_uploaded_objects", "Data objects written", stats.uploadedObjects());
     sink.counter(
         "spillway_deleted_objects",
-        "Data objects deleted, after retention, topic deletion or merging",
+        "Data objects deleted, after retention, topic deletion, merging or compaction",
         stats.deletedObjects());
     collectMerges(sink, stats.merges());
+    collectRewrites(sink, stats.rewrites());
     collectCatchUp(sink, stats.catchUp());
     sink.gauge(
         "spillway_store_reachable",
@@ -92,6 +93,25 @@ public final class StorageMetrics implements MetricsSource {
         "Parts of partitions merged in vain: trimmed, deleted or claimed meanwhile",
         merges.voidRanges());
     sink.gauge("spillway_merge_running", "1 while a merge is under way", merges.running() ? 1 : 0);
+  }
+
+  private static void collectRewrites(MetricsSink sink, StorageStats.Rewrites rewrites) {
+    sink.counter(
+        "spillway_compaction_read_bytes", "Of batches that compaction read", rewrites.readBytes());
+    sink.counter(
+        "spillway_compaction_written_bytes",
+        "Written to data objects by compaction",
+        rewrites.writtenBytes());
+    sink.counter(
+        "spillway_compaction_written_objects",
+        "Data objects written by compaction",
+        rewrites.writtenObjects());
+    sink.counter(
+        "spillway_compaction_void_objects",
+        "Data objects it wrote in vain: the partition was trimmed, deleted or claimed meanwhile",
+        rewrites.voidObjects());
+    sink.gauge(
+        "spillway_compaction_running", "1 while a pass is under way", rewrites.running() ? 1 : 0);
   }
 
   private static void collectCatchUp(MetricsSink sink, CatchUpStats stats) {

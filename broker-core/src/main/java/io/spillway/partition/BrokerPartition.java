@@ -9,6 +9,7 @@ import io.spillway.stream.StreamStore.StateAt;
 import io.spillway.wal.StreamId;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.common.TopicPartition;
@@ -71,7 +72,7 @@ public final class BrokerPartition implements Partition {
     return state.topicId;
   }
 
-  StreamId streamId() {
+  public StreamId streamId() {
     return state.streamId;
   }
 
@@ -139,6 +140,13 @@ public final class BrokerPartition implements Partition {
   public List<ActiveProducer> activeProducers() {
     synchronized (state.lock) {
       return producers.active();
+    }
+  }
+
+  /** By producer id, the last batch of each idempotent producer that is remembered. */
+  public Map<Long, LastBatch> lastBatches() {
+    synchronized (state.lock) {
+      return producers.lastBatches();
     }
   }
 

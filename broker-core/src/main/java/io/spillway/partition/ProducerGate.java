@@ -3,6 +3,7 @@ package io.spillway.partition;
 import io.spillway.partition.ProducerStates.AppendedBatch;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
@@ -98,6 +99,10 @@ final class ProducerGate {
 
   List<ActiveProducer> active() {
     return producers.active();
+  }
+
+  Map<Long, LastBatch> lastBatches() {
+    return producers.lastBatches();
   }
 
   void expire() {

@@ -170,6 +170,16 @@ final class ProducerStates {
     return active;
   }
 
+  Map<Long, LastBatch> lastBatches() {
+    Map<Long, LastBatch> last = new HashMap<>();
+    entries.forEach(
+        (id, entry) -> {
+          AppendedBatch newest = entry.batches.getLast();
+          last.put(id, new LastBatch(newest.endOffset() - 1, newest.producerEpoch()));
+        });
+    return last;
+  }
+
   /** The state at the high watermark: what is above it is left out (P22). */
   ByteBuffer encode(long highWatermark) {
     Map<Long, List<AppendedBatch>> durable = new TreeMap<>();

@@ -118,11 +118,15 @@ public final class RetentionTask implements AutoCloseable {
           config.retentionMs() >= 0
               && part.maxTimestampMs() >= 0
               && nowMs - part.maxTimestampMs() > config.retentionMs();
-      if (part.endOffset() > committedEndOffset || !(tooMuch || tooOld)) {
+      if (part.endOffset() > committedEndOffset) {
         break;
       }
+      if (tooMuch || tooOld) {
+        start = Math.max(start, part.endOffset());
+      } else if (part.maxTimestampMs() >= 0) {
+        break;
+      } // else it goes with what is behind it: compaction left no record in it
       excessBytes -= part.sizeBytes();
-      start = Math.max(start, part.endOffset());
     }
     return start;
   }

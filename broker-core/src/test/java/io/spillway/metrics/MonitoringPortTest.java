@@ -225,7 +225,8 @@ class MonitoringPortTest {
             0,
             true,
             new CatchUpStats(31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41),
-            new StorageStats.Merges(6, 2, 5, 1, true));
+            new StorageStats.Merges(6, 2, 5, 1, true),
+            new StorageStats.Rewrites(0, 0, 0, 0, false));
     ServerStats server =
         new ServerStats(
             Map.of("PLAINTEXT", 2),

@@ -227,7 +227,8 @@ public final class FakeStore implements StreamStore {
         0,
         true,
         CatchUpStats.NONE,
-        new StorageStats.Merges(0, 0, 0, 0, false));
+        new StorageStats.Merges(0, 0, 0, 0, false),
+        new StorageStats.Rewrites(0, 0, 0, 0, false));
   }
 
   @Override

@@ -48,6 +48,18 @@ class RetentionTaskTest {
     }
   }
 
+  /** What compaction emptied has no time of its own. */
+  @Test
+  void aPartWithoutTimestampsGoesWithTheOneBehindIt() {
+    List<Part> parts =
+        List.of(
+            new Part(0, 10, 60, -1), new Part(10, 20, 100, 2_000), new Part(20, 30, 100, 9_000));
+    TopicConfig config =
+        TopicConfig.of(Map.of("cleanup.policy", "compact,delete", "retention.ms", "5000"));
+    assertThat(RetentionTask.newLogStart(parts, 0, 30, 260, config, 10_000)).isEqualTo(20);
+    assertThat(RetentionTask.newLogStart(parts, 0, 30, 260, config, 6_000)).isZero();
+  }
+
   private static Map<String, String> size(String bytes) {
     return Map.of("retention.ms", "-1", "retention.bytes", bytes);
   }

@@ -175,6 +175,7 @@ class WalOutlookTest {
         0,
         reachable,
         CatchUpStats.NONE,
-        new StorageStats.Merges(0, 0, 0, 0, false));
+        new StorageStats.Merges(0, 0, 0, 0, false),
+        new StorageStats.Rewrites(0, 0, 0, 0, false));
   }
 }

@@ -82,7 +82,7 @@ public sealed interface CatalogCommand {
   record Trim(UUID commandId, StreamId stream, WriterIncarnation writer, long newLogStartOffset)
       implements CatalogCommand {}
 
-  /** P19: compaction. */
+  /** P19: compaction of some of a stream's extents. */
   record Replace(
       UUID commandId,
       StreamId stream,
@@ -108,6 +108,14 @@ public sealed interface CatalogCommand {
       ObjectRef object,
       List<Extent> oldExtents,
       List<Extent> newExtents)
+      implements CatalogCommand {}
+
+  /**
+   * P19: the layer above has compacted everything below the offset once; the offset moves forward
+   * only. From {@link StreamCatalog#RULE_LEVEL_COMPACTION} on.
+   */
+  record Compacted(
+      UUID commandId, StreamId stream, WriterIncarnation writer, long compactedEndOffset)
       implements CatalogCommand {}
 
   /** P20. */
@@ -137,7 +145,13 @@ public sealed interface CatalogCommand {
    * @param sizeBytes of the whole object
    * @param indexPosition where its index starts
    */
-  record ObjectRef(String key, long birth, long sizeBytes, long indexPosition) {}
+  record ObjectRef(String key, long birth, long sizeBytes, long indexPosition) {
+
+    /** Of its index and its footer. */
+    public long indexBytes() {
+      return sizeBytes - indexPosition;
+    }
+  }
 
   /**
    * A contiguous range of one stream in one object.

@@ -4,6 +4,7 @@ import io.spillway.catalog.CatalogCommand.AbandonWal;
 import io.spillway.catalog.CatalogCommand.Claim;
 import io.spillway.catalog.CatalogCommand.Close;
 import io.spillway.catalog.CatalogCommand.Commit;
+import io.spillway.catalog.CatalogCommand.Compacted;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
 import io.spillway.catalog.CatalogCommand.Merge;
 import io.spillway.catalog.CatalogCommand.OpenWal;
@@ -49,7 +50,7 @@ import org.jspecify.annotations.Nullable;
 final class CatalogState {
 
   /** The highest rule level that this build knows (P8). */
-  static final int MAX_RULE_LEVEL = StreamCatalog.RULE_LEVEL_RECOVERED_END;
+  static final int MAX_RULE_LEVEL = StreamCatalog.RULE_LEVEL_COMPACTION;
 
   /** What a new catalog begins with: features that need more raise it when they are first used. */
   static final int FIRST_RULE_LEVEL = 1;
@@ -125,6 +126,8 @@ final class CatalogState {
       return data.replace(c);
     } else if (command instanceof Merge c) {
       return data.merge(c);
+    } else if (command instanceof Compacted c) {
+      return data.compacted(c);
     } else if (command instanceof DeleteStream c) {
       return deletion.delete(c);
     } else if (command instanceof OpenWal c) {
@@ -176,6 +179,8 @@ final class CatalogState {
     } else if (command instanceof Merge c) {
       changes += c.oldExtents().size() + c.newExtents().size();
       c.newExtents().forEach(extent -> touch(extent.stream()));
+    } else if (command instanceof Compacted c) {
+      touch(c.stream());
     } else if (command instanceof DeleteStream c) {
       touch(c.stream());
     }

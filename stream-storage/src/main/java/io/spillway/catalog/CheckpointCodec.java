@@ -18,7 +18,8 @@ import java.util.function.Function;
  * objects by key:   object
  * streams by id:    stream, u8 phase, token, writer, u8 claimed [token, writer], i64 log start,
  *                   i64 committed end, i64 metadata offset, epochs (i32, i64),
- *                   u8 has checkpoint [checkpoint],
+ *                   u8 what follows: 1 a checkpoint, 2 an offset, 3 both
+ *                   [checkpoint] [i64 compacted end, from rule level 5 on],
  *                   extents (i32 index of the object, 5×i64, i32)
  * deletions in order: stream
  * remembered commands in order: uuid, i64 position, ranges (u8)

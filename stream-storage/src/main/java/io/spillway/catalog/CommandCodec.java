@@ -4,6 +4,7 @@ import io.spillway.catalog.CatalogCommand.AbandonWal;
 import io.spillway.catalog.CatalogCommand.Claim;
 import io.spillway.catalog.CatalogCommand.Close;
 import io.spillway.catalog.CatalogCommand.Commit;
+import io.spillway.catalog.CatalogCommand.Compacted;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.Merge;
@@ -55,6 +56,7 @@ final class CommandCodec {
   private static final int RAISE_ORPHAN_FLOOR = 11;
   private static final int SET_RULE_LEVEL = 12;
   private static final int MERGE = 13;
+  private static final int COMPACTED = 14;
 
   private static final int NO_KEY = 0;
   private static final int COMMAND_KEY = 1;
@@ -150,6 +152,9 @@ final class CommandCodec {
       extents(c.oldExtents(), "", out);
       extents(c.newExtents(), c.object().key(), out);
       return MERGE;
+    } else if (command instanceof Compacted c) {
+      out.stream(c.stream()).writer(c.writer()).i64(c.compactedEndOffset());
+      return COMPACTED;
     } else if (command instanceof DeleteStream c) {
       out.stream(c.stream()).i64(c.metadataOffset());
       return DELETE_STREAM;
@@ -203,6 +208,7 @@ final class CommandCodec {
           new Replace(
               id, in.stream(), in.writer(), in.list(in::object), extents("", in), extents("", in));
       case MERGE -> merge(id, in);
+      case COMPACTED -> new Compacted(id, in.stream(), in.writer(), in.i64());
       case DELETE_STREAM -> new DeleteStream(id, in.stream(), in.i64());
       case RAISE_ORPHAN_FLOOR -> new RaiseOrphanFloor(id, in.i64());
       case SET_RULE_LEVEL -> new SetRuleLevel(id, in.i32());

@@ -2,6 +2,7 @@ package io.spillway.catalog;
 
 import io.spillway.catalog.CatalogCommand.Checkpoint;
 import io.spillway.catalog.CatalogCommand.Commit;
+import io.spillway.catalog.CatalogCommand.Compacted;
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.Merge;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
@@ -212,6 +213,26 @@ final class DataRules {
                   named));
     }
     return new Applied(state.position(), List.copyOf(verdicts));
+  }
+
+  Verdict compacted(Compacted c) {
+    StreamEntry stream = state.streams.get(c.stream());
+    String unfit = writers.unfit(c.stream(), stream, c.writer());
+    if (unfit != null || stream == null) {
+      return state.rejected(String.valueOf(unfit));
+    }
+    if (state.ruleLevel < StreamCatalog.RULE_LEVEL_COMPACTION) {
+      return state.rejected(
+          "rule level %d does not remember compaction, level %d does"
+              .formatted(state.ruleLevel, StreamCatalog.RULE_LEVEL_COMPACTION));
+    }
+    if (c.compactedEndOffset() > stream.committedEndOffset) {
+      return state.rejected(
+          "stream %s is committed to %d, it cannot be compacted to %d"
+              .formatted(c.stream(), stream.committedEndOffset, c.compactedEndOffset()));
+    }
+    stream.compactedEndOffset = Math.max(stream.compactedEndOffset, c.compactedEndOffset());
+    return state.applied();
   }
 
   /**

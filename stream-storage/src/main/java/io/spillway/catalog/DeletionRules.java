@@ -42,6 +42,7 @@ final class DeletionRules {
     stream.claimantWriter = null;
     stream.checkpoint = null;
     stream.epochs = List.of();
+    stream.compactedEndOffset = 0;
     stream.metadataOffset = c.metadataOffset();
     state.deletions.addLast(c.stream());
     if (state.deletions.size() > CatalogState.REMEMBERED_DELETIONS) {

@@ -14,6 +14,9 @@ import java.util.List;
  */
 final class StateCodec {
 
+  private static final int HAS_CHECKPOINT = 1;
+  private static final int IS_COMPACTED = 2;
+
   private StateCodec() {}
 
   /** Rule level, orphan floor, WALs. */
@@ -57,12 +60,12 @@ final class StateCodec {
     out.i64(stream.logStartOffset).i64(stream.committedEndOffset).i64(stream.metadataOffset);
     out.i32(stream.epochs.size());
     stream.epochs.forEach(epoch -> out.i32(epoch.leaderEpoch()).i64(epoch.startOffset()));
+    boolean isCompacted = stream.compactedEndOffset > 0;
+    out.u8((stream.checkpoint == null ? 0 : HAS_CHECKPOINT) | (isCompacted ? IS_COMPACTED : 0));
     if (stream.checkpoint != null) {
-      out.u8(1).checkpoint(stream.checkpoint);
-    } else {
-      out.u8(0);
+      out.checkpoint(stream.checkpoint);
     }
-    return out;
+    return isCompacted ? out.i64(stream.compactedEndOffset) : out;
   }
 
   static StreamEntry stream(FieldReader in) {
@@ -78,8 +81,12 @@ final class StateCodec {
     stream.committedEndOffset = in.i64();
     stream.metadataOffset = in.i64();
     stream.epochs = List.copyOf(in.list(() -> new EpochStart(in.i32(), in.i64())));
-    if (in.u8() == 1) {
+    int follows = in.u8();
+    if ((follows & HAS_CHECKPOINT) != 0) {
       stream.checkpoint = in.checkpoint();
+    }
+    if ((follows & IS_COMPACTED) != 0) {
+      stream.compactedEndOffset = in.i64();
     }
     return stream;
   }

@@ -32,6 +32,9 @@ public interface StreamCatalog extends AutoCloseable {
    */
   int RULE_LEVEL_RECOVERED_END = 4;
 
+  /** The rule level (P8) from which on it is remembered how far a stream is compacted (P19). */
+  int RULE_LEVEL_COMPACTION = 5;
+
   /** Loads the newest checkpoint and replays what follows it. */
   CompletableFuture<Void> open();
 
@@ -108,6 +111,7 @@ public interface StreamCatalog extends AutoCloseable {
    * @param writer who may append; while CLOSING the unresolved writer
    * @param claimant while CLOSING: who waits to own the stream
    * @param committedEndOffset everything below is in objects
+   * @param compactedEndOffset everything below was compacted once; 0 when nothing was
    * @param metadataOffset P20
    * @param epochs leader epochs with their start offsets, ascending
    * @param sizeBytes of the extents at or above the log start
@@ -120,6 +124,7 @@ public interface StreamCatalog extends AutoCloseable {
       Optional<StreamToken> claimant,
       long logStartOffset,
       long committedEndOffset,
+      long compactedEndOffset,
       long metadataOffset,
       List<EpochStart> epochs,
       Optional<Checkpoint> checkpoint,

@@ -32,6 +32,10 @@ final class StreamEntry {
   @Nullable WriterIncarnation claimantWriter;
   long logStartOffset;
   long committedEndOffset;
+
+  /** P19: everything below was compacted once. */
+  long compactedEndOffset;
+
   long metadataOffset;
 
   /** Immutable, replaced when it changes. */
@@ -61,6 +65,7 @@ final class StreamEntry {
         Optional.ofNullable(claimant),
         logStartOffset,
         committedEndOffset,
+        compactedEndOffset,
         metadataOffset,
         epochs,
         Optional.ofNullable(checkpoint),

@@ -3,6 +3,7 @@ package io.spillway.engine;
 import io.spillway.format.v1.ObjectWriter;
 import io.spillway.merge.MergeConfig;
 import io.spillway.read.ReadConfig;
+import io.spillway.rewrite.RewriteConfig;
 import io.spillway.upload.UploadLimits;
 import java.util.concurrent.TimeUnit;
 
@@ -31,6 +32,7 @@ import java.util.concurrent.TimeUnit;
  *     other's for orphans and begin them again and again
  * @param readRequests GETs of reads under way at once
  * @param merge what merging may use
+ * @param rewrite what compaction may use
  */
 public record EngineConfig(
     int nodeId,
@@ -49,7 +51,8 @@ public record EngineConfig(
     long drainPollMs,
     long sweepIntervalMs,
     int readRequests,
-    MergeConfig merge) {
+    MergeConfig merge,
+    RewriteConfig rewrite) {
 
   private static final long MIB = 1024 * 1024;
 
@@ -93,7 +96,8 @@ public record EngineConfig(
         1000,
         TimeUnit.HOURS.toMillis(1),
         16,
-        MergeConfig.defaults());
+        MergeConfig.defaults(),
+        RewriteConfig.defaults());
   }
 
   /** A configuration that differs from this one in some respects. */
@@ -171,6 +175,7 @@ public record EngineConfig(
     private long sweepIntervalMs;
     private int readRequests;
     private MergeConfig merge;
+    private RewriteConfig rewrite;
 
     private Builder(EngineConfig config) {
       this.nodeId = config.nodeId;
@@ -190,6 +195,7 @@ public record EngineConfig(
       this.sweepIntervalMs = config.sweepIntervalMs;
       this.readRequests = config.readRequests;
       this.merge = config.merge;
+      this.rewrite = config.rewrite;
     }
 
     public Builder uploadBytes(long value) {
@@ -272,6 +278,11 @@ public record EngineConfig(
       return this;
     }
 
+    public Builder rewrite(RewriteConfig value) {
+      rewrite = value;
+      return this;
+    }
+
     public EngineConfig build() {
       return new EngineConfig(
           nodeId,
@@ -290,7 +301,8 @@ public record EngineConfig(
           drainPollMs,
           sweepIntervalMs,
           readRequests,
-          merge);
+          merge,
+          rewrite);
     }
   }
 }

@@ -17,6 +17,9 @@ import io.spillway.object.ObjectStore;
 import io.spillway.object.RequestMeter;
 import io.spillway.read.ObjectReads;
 import io.spillway.read.ReadStats;
+import io.spillway.rewrite.RewriteHost;
+import io.spillway.rewrite.StreamLeases;
+import io.spillway.rewrite.StreamRewrites;
 import io.spillway.runtime.FaultHandler;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
@@ -24,6 +27,7 @@ import io.spillway.runtime.Threads;
 import io.spillway.stream.StorageStats;
 import io.spillway.stream.StreamException;
 import io.spillway.stream.StreamHandle;
+import io.spillway.stream.StreamRewriter;
 import io.spillway.stream.StreamStore;
 import io.spillway.sweep.ObjectDeleter;
 import io.spillway.sweep.OrphanSweeper;
@@ -73,7 +77,9 @@ public final class StorageEngine implements StreamStore {
   private final OrphanSweeper sweeper;
   private final ForeignChains foreignChains;
   private final OwnedStreams streams;
+  private final StreamLeases leases = new StreamLeases();
   private final Merger merger;
+  private final StreamRewrites rewrites;
   private final StreamClaims claims;
   private final EngineStart start;
   private final EngineDrain drain;
@@ -145,6 +151,7 @@ public final class StorageEngine implements StreamStore {
             deleter,
             commands::submit);
     this.streams = new OwnedStreams(wal, catalog, commands, uploads, this::newLog);
+    RewriteHost rewriteHost = new Host();
     this.merger =
         new Merger(
             config.merge(),
@@ -156,7 +163,21 @@ public final class StorageEngine implements StreamStore {
             threads.newScheduler("merge"),
             threads.clock(),
             random,
-            new MergeHost());
+            leases,
+            rewriteHost);
+    this.rewrites =
+        new StreamRewrites(
+            config.rewrite(),
+            config.objectBlockBytes(),
+            config.minPartBytes(),
+            catalog,
+            store,
+            requests,
+            threads.newScheduler("rewrite"),
+            threads.clock(),
+            random,
+            leases,
+            rewriteHost);
     this.claims =
         new StreamClaims(
             this,
@@ -357,6 +378,11 @@ public final class StorageEngine implements StreamStore {
     return uploads.flush();
   }
 
+  /** For whoever knows what batches mean. */
+  public StreamRewriter rewriter() {
+    return rewrites;
+  }
+
   /** How full the WAL is; cheap enough to be asked at every request. */
   public WriteAheadLog.WalUsage walUsage() {
     return wal.usage();
@@ -384,7 +410,8 @@ public final class StorageEngine implements StreamStore {
         uploads.unreadableStreams(),
         requests.reachable(),
         objectReads.stats(readBackBudget.waits()),
-        merger.stats());
+        merger.stats(),
+        rewrites.stats());
   }
 
   @Override
@@ -401,6 +428,7 @@ public final class StorageEngine implements StreamStore {
     stopping.set(true);
     sweeper.close();
     merger.close();
+    rewrites.close();
     under =
         drain
             .run(timeoutNanos)
@@ -430,6 +458,7 @@ public final class StorageEngine implements StreamStore {
       commands.close();
       sweeper.close();
       merger.close();
+      rewrites.close();
       foreignChains.close();
       uploads.close();
       deleter.close();
@@ -444,7 +473,8 @@ public final class StorageEngine implements StreamStore {
 
   /** P21: of the oldest object that this broker builds now. */
   private long buildingBirth() {
-    return Math.min(uploads.buildingBirth(), merger.buildingBirth());
+    return Math.min(
+        uploads.buildingBirth(), Math.min(merger.buildingBirth(), rewrites.buildingBirth()));
   }
 
   /** P14. */
@@ -453,6 +483,7 @@ public final class StorageEngine implements StreamStore {
     uploads.fail(reason);
     sweeper.close();
     merger.close();
+    rewrites.close();
     foreignChains.close();
   }
 
@@ -480,7 +511,7 @@ public final class StorageEngine implements StreamStore {
     return readBackBudget;
   }
 
-  private final class MergeHost implements Merger.Host {
+  private final class Host implements RewriteHost {
     @Override
     public CompletableFuture<Verdict> submit(CatalogCommand command) {
       return commands.submit(command);
@@ -498,8 +529,16 @@ public final class StorageEngine implements StreamStore {
     }
 
     @Override
-    public boolean mayMerge() {
+    public boolean mayRewrite() {
       return !stopping.get() && fence.cause() == null && !uploads.needsStore();
+    }
+
+    @Override
+    public void onCompacted(StreamId stream, long endOffset) {
+      StreamLog log = streams.get(stream);
+      if (log != null) {
+        log.onCompacted(endOffset);
+      }
     }
 
     @Override

@@ -47,6 +47,7 @@ final class StreamLog implements UploadSource {
   private final List<CompletableFuture<Void>> quietWaiters = new ArrayList<>();
   private long nextOffset;
   private long pendingBytes;
+  private long compactedEndOffset;
   private boolean closedToAppends = true;
   private volatile StreamException.@Nullable Fenced lost;
   private @Nullable WalException failure;
@@ -219,18 +220,27 @@ final class StreamLog implements UploadSource {
     quiet.forEach(waiter -> waiter.completeExceptionally(walFailed(cause)));
   }
 
-  /** Frames that are committed and out of memory are of no use to anybody. */
+  /** Frames that are committed and out of memory, or compacted, are of no use to anybody. */
   private void dropForgettable() {
     long cachedFrom = tail.cachedFrom();
     int drop = 0;
     while (drop < frames.count()
         && frames.endOffset(drop) <= committedEndOffset
-        && frames.position(drop) < cachedFrom) {
+        && (frames.position(drop) < cachedFrom || frames.endOffset(drop) <= compactedEndOffset)) {
       drop++;
     }
     if (drop > 0) {
       frames.dropFirst(drop);
     }
+  }
+
+  /**
+   * P19: the tail cache may still have everything that was appended; whoever reads it again is
+   * better served by the objects, which have less.
+   */
+  synchronized void onCompacted(long endOffset) {
+    compactedEndOffset = Math.max(compactedEndOffset, endOffset);
+    dropForgettable();
   }
 
   /** Called now and then: lets frames go that left the tail cache since. */

@@ -62,7 +62,7 @@ final class ObjectScan {
   }
 
   private void readIndex(List<Extent> extents) {
-    int tailBytes = Math.toIntExact(object.sizeBytes() - object.indexPosition());
+    int tailBytes = Math.toIntExact(object.indexBytes());
     ByteBuffer tail = store.getRange(storeKey, object.indexPosition(), tailBytes).join();
     ObjectIndex index;
     try {

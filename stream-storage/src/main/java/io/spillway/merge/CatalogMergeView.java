@@ -3,6 +3,7 @@ package io.spillway.merge;
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
 import io.spillway.catalog.StreamCatalog;
+import io.spillway.catalog.StreamCatalog.StreamState;
 import io.spillway.wal.StreamId;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -46,6 +47,11 @@ final class CatalogMergeView implements MergeView {
   @Override
   public List<Extent> extents(StreamId stream, long fromOffset, int limit) {
     return catalog.extents(stream, fromOffset, limit);
+  }
+
+  @Override
+  public long compactedEndOffset(StreamId stream) {
+    return catalog.stream(stream).map(StreamState::compactedEndOffset).orElse(0L);
   }
 
   @Override

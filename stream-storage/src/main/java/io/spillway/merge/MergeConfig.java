@@ -1,5 +1,6 @@
 package io.spillway.merge;
 
+import io.spillway.rewrite.RewritePace;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -58,6 +59,10 @@ public record MergeConfig(
         standard.fanIn,
         standard.intervalMs,
         standard.pauseMs);
+  }
+
+  RewritePace pace() {
+    return new RewritePace(bytesPerSecond, requestsPerSecond, pauseMs);
   }
 
   public boolean isOn() {

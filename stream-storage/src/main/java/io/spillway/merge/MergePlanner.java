@@ -45,6 +45,9 @@ import org.jspecify.annotations.Nullable;
  * the same neighbours. An object holds one range of a stream (its format), so several runs of a
  * stream go to several objects.
  *
+ * <p>What a stream has been compacted to, if it is, is a boundary: its two sides are as two
+ * streams.
+ *
  * <p>It ends: each task leaves fewer extents, or at most half as many objects, or less waste. Where
  * a task would do nothing of it, small objects stay, more than the bound says: with indexes so
  * large that no two objects can be read at a time.
@@ -92,10 +95,12 @@ final class MergePlanner {
     long extents = 0;
     for (StreamId stream : rotated(view.streams(), startAfter)) {
       if (view.isMine(stream)) {
-        for (MergeRun run : layout(stream).runs(crowded, wasted)) {
-          runs.add(run);
-          bytes += run.bytes();
-          extents += run.extents().size();
+        for (StreamLayout layout : layouts(stream)) {
+          for (MergeRun run : layout.runs(crowded, wasted)) {
+            runs.add(run);
+            bytes += run.bytes();
+            extents += run.extents().size();
+          }
         }
         if (bytes >= MAX_PLAN_OBJECTS * limits.maxObjectBytes() || extents >= MAX_PLAN_EXTENTS) {
           stoppedAt = Optional.of(stream);
@@ -110,14 +115,26 @@ final class MergePlanner {
     boolean isMine = view.isMine(stream);
     eachPage(stream, page -> page.forEach(extent -> survey.onExtent(extent, isMine)));
     if (isMine) {
-      layout(stream).open().forEach(survey::onOpenExtent);
+      layouts(stream).forEach(layout -> layout.open().forEach(survey::onOpenExtent));
     }
   }
 
-  private StreamLayout layout(StreamId stream) {
+  /** One, or one for each side of where the stream is compacted to. */
+  private List<StreamLayout> layouts(StreamId stream) {
     List<Extent> all = new ArrayList<>();
     eachPage(stream, all::addAll);
-    return new StreamLayout(all, view, limits);
+    long compactedEndOffset = view.compactedEndOffset(stream);
+    int boundary = 0;
+    while (boundary < all.size() && all.get(boundary).endOffset() <= compactedEndOffset) {
+      boundary++;
+    }
+    List<StreamLayout> layouts = new ArrayList<>(2);
+    for (List<Extent> side : List.of(all.subList(0, boundary), all.subList(boundary, all.size()))) {
+      if (!side.isEmpty()) {
+        layouts.add(new StreamLayout(side, view, limits));
+      }
+    }
+    return layouts;
   }
 
   private void eachPage(StreamId stream, Consumer<List<Extent>> then) {
@@ -240,7 +257,7 @@ final class MergePlanner {
     private long indexBytes(Set<String> keys) {
       long sum = 0;
       for (String key : keys) {
-        sum += view.object(key).map(MergePlanner::indexBytesOf).orElse(0L);
+        sum += view.object(key).map(ObjectRef::indexBytes).orElse(0L);
       }
       return sum;
     }
@@ -248,9 +265,5 @@ final class MergePlanner {
     MergeTask task() {
       return new MergeTask(List.copyOf(runs));
     }
-  }
-
-  static long indexBytesOf(ObjectRef object) {
-    return object.sizeBytes() - object.indexPosition();
   }
 }

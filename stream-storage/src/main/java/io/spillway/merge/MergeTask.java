@@ -1,6 +1,7 @@
 package io.spillway.merge;
 
 import io.spillway.catalog.CatalogCommand.Extent;
+import io.spillway.wal.StreamId;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -18,6 +19,10 @@ record MergeTask(List<MergeRun> runs) {
 
   List<Extent> oldExtents() {
     return runs.stream().flatMap(run -> run.extents().stream()).toList();
+  }
+
+  List<StreamId> streams() {
+    return runs.stream().map(MergeRun::stream).toList();
   }
 
   /** Keys of the objects that it reads. */

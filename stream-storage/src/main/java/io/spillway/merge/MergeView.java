@@ -18,6 +18,12 @@ interface MergeView {
   /** Up to {@code limit} extents in offset order, from the first that ends above the offset. */
   List<Extent> extents(StreamId stream, long fromOffset, int limit);
 
+  /**
+   * An offset that no run may cross, 0 when there is none: the layer above treats what lies below
+   * unlike what lies above.
+   */
+  long compactedEndOffset(StreamId stream);
+
   Optional<ObjectRef> object(String key);
 
   /** Whether the object could not be read: what it holds stays where it is. */

@@ -1,16 +1,22 @@
 package io.spillway.merge;
 
-import io.spillway.catalog.CatalogCommand;
+import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.Merge;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
 import io.spillway.catalog.CatalogCommand.SetRuleLevel;
 import io.spillway.catalog.CatalogException;
 import io.spillway.catalog.StreamCatalog;
 import io.spillway.catalog.StreamCatalog.Verdict;
-import io.spillway.merge.ObjectMerge.Merged;
-import io.spillway.merge.ObjectMerge.Unreadable;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.RequestMeter;
+import io.spillway.rewrite.ObjectRewrite;
+import io.spillway.rewrite.ObjectRewrite.Rewritten;
+import io.spillway.rewrite.RewriteHost;
+import io.spillway.rewrite.RewritePacer;
+import io.spillway.rewrite.SourceObjects;
+import io.spillway.rewrite.StoreAccess;
+import io.spillway.rewrite.StreamLeases;
+import io.spillway.rewrite.Unreadable;
 import io.spillway.runtime.Cancellable;
 import io.spillway.runtime.Clock;
 import io.spillway.runtime.RandomSource;
@@ -20,10 +26,8 @@ import io.spillway.upload.DataKeys;
 import io.spillway.upload.Failures;
 import io.spillway.upload.Retrier;
 import io.spillway.wal.StreamId;
-import io.spillway.wal.WriterIncarnation;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,7 +42,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Merges extents in the background, one object at a time: looks ({@link MergePlanner}), writes the
- * object ({@link ObjectMerge}), and puts one command into the catalog that names it with all that
+ * object ({@link ObjectRewrite}), and puts one command into the catalog that names it with all that
  * it holds (P16, P19). What the command replaced is unreferenced from then on and deleted as ever.
  *
  * <p>Nothing can be lost: old objects are referenced until the command is in the log, and the
@@ -58,35 +62,16 @@ public final class Merger implements AutoCloseable {
 
   private static final long MAX_PART_BYTES = 64 * 1024 * 1024;
 
-  /** What merging needs of the engine around it. */
-  public interface Host {
-
-    /** Puts a command into the catalog. */
-    CompletableFuture<Verdict> submit(CatalogCommand command);
-
-    WriterIncarnation writer();
-
-    /** Whether this broker has the stream open. */
-    boolean isOpen(StreamId stream);
-
-    /** False while uploads need the store more, or this broker may not write. */
-    boolean mayMerge();
-
-    /** Nothing refers to the object. */
-    void discard(String objectKey);
-  }
-
   private final MergeConfig config;
   private final int blockBytes;
   private final long partBytes;
   private final StreamCatalog catalog;
-  private final ObjectStore store;
   private final Scheduler scheduler;
   private final Clock clock;
   private final RandomSource random;
-  private final Host host;
-  private final Retrier retrier;
-  private final MergePacer pacer;
+  private final RewriteHost host;
+  private final StoreAccess access;
+  private final StreamLeases leases;
   private final CatalogMergeView view;
   private final MergePlanner planner;
   private final AtomicLong mergedBytes = new AtomicLong();
@@ -98,7 +83,7 @@ public final class Merger implements AutoCloseable {
   // Confined to the scheduler.
   private final Deque<MergeTask> tasks = new ArrayDeque<>();
   private Optional<StreamId> stoppedAt = Optional.empty();
-  private @Nullable ObjectMerge merge;
+  private @Nullable ObjectRewrite merge;
   private @Nullable Cancellable timer;
   private long restedAt = -1;
   private boolean progress;
@@ -109,6 +94,7 @@ public final class Merger implements AutoCloseable {
    * @param blockBytes of a block in an object
    * @param minPartBytes the store takes no smaller part of an object but the last
    * @param scheduler its own
+   * @param leases shared with whoever else rewrites streams
    */
   public Merger(
       MergeConfig config,
@@ -120,19 +106,26 @@ public final class Merger implements AutoCloseable {
       Scheduler scheduler,
       Clock clock,
       RandomSource random,
-      Host host) {
+      StreamLeases leases,
+      RewriteHost host) {
     this.config = config;
     this.blockBytes = blockBytes;
     this.partBytes = Math.max(minPartBytes, Math.min(MAX_PART_BYTES, config.bufferBytes() / 2));
     this.catalog = catalog;
-    this.store = store;
     this.scheduler = scheduler;
     this.clock = clock;
     this.random = random;
     this.host = host;
-    this.retrier = new Retrier(scheduler, clock, random);
-    this.pacer = new MergePacer(config, scheduler, clock, host::mayMerge, requests::requests);
-    this.view = new CatalogMergeView(catalog, host::isOpen);
+    this.leases = leases;
+    this.access =
+        new StoreAccess(
+            store,
+            scheduler,
+            new Retrier(scheduler, clock, random),
+            new RewritePacer(
+                config.pace(), scheduler, clock, host::mayRewrite, requests::requests));
+    this.view =
+        new CatalogMergeView(catalog, stream -> host.isOpen(stream) && !leases.isTaken(stream));
     this.planner =
         new MergePlanner(
             view, new MergeLimits(config.largeBytes(), config.fanIn(), config.bufferBytes() / 4));
@@ -166,8 +159,8 @@ public final class Merger implements AutoCloseable {
         () -> {
           closed = true;
           tasks.clear();
-          pacer.close();
-          retrier.close();
+          access.pacer().close();
+          access.retrier().close();
           if (merge != null) {
             merge.abandon();
           }
@@ -186,7 +179,7 @@ public final class Merger implements AutoCloseable {
 
   private void look() {
     long position = catalog.position();
-    if (closed || position == restedAt || !host.mayMerge()) {
+    if (closed || position == restedAt || !host.mayRewrite()) {
       later(0);
       return;
     }
@@ -241,38 +234,30 @@ public final class Merger implements AutoCloseable {
   }
 
   private CompletableFuture<Void> merge(MergeTask task) {
-    Map<String, ObjectRef> objects = new HashMap<>();
-    try {
-      for (String key : task.sources()) {
-        Optional<ObjectRef> object = catalog.object(key);
-        if (object.isEmpty()) {
-          return CompletableFuture.completedFuture(null); // trimmed or deleted since the look
-        }
-        objects.put(key, object.get());
-      }
-    } catch (CatalogException.Rebuilding e) {
+    List<Extent> old = task.oldExtents();
+    Optional<Map<String, ObjectRef>> objects = SourceObjects.of(catalog, old);
+    if (objects.isEmpty() || !leases.take(task.streams())) {
       return CompletableFuture.completedFuture(null); // the next look tries again
     }
     long birth = Math.max(0, catalog.position());
     buildingBirth = birth;
-    ObjectMerge building =
-        new ObjectMerge(
-            store,
-            scheduler,
-            retrier,
-            pacer,
+    ObjectRewrite building =
+        new ObjectRewrite(
+            access,
             DataKeys.next(birth, random),
             birth,
-            task,
-            objects,
-            blockBytes,
-            partBytes,
-            config.bufferBytes() / 4);
+            old,
+            objects.get(),
+            new ObjectRewrite.Shape(blockBytes, partBytes, config.bufferBytes() / 4),
+            null);
     merge = building;
-    return building.run().thenCompose(merged -> replace(task, merged));
+    return building
+        .run()
+        .thenCompose(merged -> replace(task, merged.orElseThrow()))
+        .whenComplete((done, failure) -> leases.release(task.streams()));
   }
 
-  private CompletableFuture<Void> replace(MergeTask task, Merged merged) {
+  private CompletableFuture<Void> replace(MergeTask task, Rewritten merged) {
     if (closed) {
       return CompletableFuture.completedFuture(null);
     }
@@ -287,7 +272,7 @@ public final class Merger implements AutoCloseable {
   }
 
   /** On the catalog's thread. */
-  private void onVerdict(MergeTask task, Merged merged, Verdict verdict) {
+  private void onVerdict(MergeTask task, Rewritten merged, Verdict verdict) {
     String key = merged.object().key();
     if (catalog.isUnreferenced(key)) {
       host.discard(key); // void, or all of its streams were deleted, or trimmed beyond it

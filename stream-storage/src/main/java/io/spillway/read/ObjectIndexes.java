@@ -54,7 +54,7 @@ final class ObjectIndexes {
     if (known != null) {
       return known;
     }
-    long bytes = object.sizeBytes() - object.indexPosition();
+    long bytes = object.indexBytes();
     Request.Single request =
         new Request.Single(
             object.key(),

@@ -27,6 +27,7 @@ import java.util.Map;
  * @param storeReachable whether the last request to the bucket worked
  * @param catchUp reads of objects
  * @param merges what merging has done
+ * @param rewrites what rewriting for the layer above has done
  */
 public record StorageStats(
     long walCapacityBytes,
@@ -47,7 +48,8 @@ public record StorageStats(
     int unreadableStreams,
     boolean storeReachable,
     CatchUpStats catchUp,
-    Merges merges) {
+    Merges merges,
+    Rewrites rewrites) {
 
   /**
    * Merging since start.
@@ -60,4 +62,16 @@ public record StorageStats(
    */
   public record Merges(
       long bytes, long objects, long replacedObjects, long voidRanges, boolean running) {}
+
+  /**
+   * Rewriting for the layer above (compaction) since start.
+   *
+   * @param readBytes of batches
+   * @param writtenBytes of objects that count
+   * @param writtenObjects so many
+   * @param voidObjects written in vain: the stream had been trimmed, deleted or claimed
+   * @param running whether a stream is being rewritten
+   */
+  public record Rewrites(
+      long readBytes, long writtenBytes, long writtenObjects, long voidObjects, boolean running) {}
 }

@@ -42,6 +42,25 @@ class CatalogFormatTest {
   }
 
   @Test
+  void compactionsAreThoseOfTheGoldenFile() throws IOException {
+    List<CatalogCommand> commands = List.of(new TestCommands().compacted(S1, A1, FAR));
+    ByteBuffer golden = golden("catalog-v1-compacted.hex", join(record(commands)));
+    assertThat(CommandCodec.decode(7, golden)).isEqualTo(commands);
+  }
+
+  @Test
+  void checkpointsOfCompactedStreamsAreThoseOfTheGoldenFile() throws IOException {
+    CatalogState state = someCompactedState();
+    ByteBuffer golden =
+        golden("catalog-v1-checkpoint-compacted.hex", join(CheckpointCodec.encode(state)));
+    CatalogState read = CheckpointCodec.decode(7, golden);
+    assertThat(join(CheckpointCodec.encode(read))).isEqualTo(golden);
+    assertThat(read.streams.values())
+        .extracting(stream -> stream.compactedEndOffset)
+        .containsExactly(FAR, FAR);
+  }
+
+  @Test
   void checkpointsAreThoseOfTheGoldenFile() throws IOException {
     CatalogState state = someState();
     ByteBuffer golden = golden("catalog-v1-checkpoint.hex", join(CheckpointCodec.encode(state)));
@@ -75,8 +94,9 @@ class CatalogFormatTest {
     Random random = new Random(41);
     List<CatalogCommand> commands = new ArrayList<>(everyCommand());
     commands.add(someMerge());
+    commands.add(new TestCommands().compacted(S1, A1, FAR));
     ByteBuffer record = join(record(commands));
-    ByteBuffer checkpoint = join(CheckpointCodec.encode(someState()));
+    ByteBuffer checkpoint = join(CheckpointCodec.encode(someCompactedState()));
     for (int i = 0; i < 3_000; i++) {
       ByteBuffer first = mutated(record, random);
       ByteBuffer second = mutated(checkpoint, random);
@@ -153,6 +173,26 @@ class CatalogFormatTest {
             say.claim(S1, 5, B1),
             say.delete(TestCommands.S3, 3),
             say.raise(2))) {
+      state.apply(position++, command);
+    }
+    return state;
+  }
+
+  /** One stream with a checkpoint, one without. */
+  private static CatalogState someCompactedState() {
+    TestCommands say = new TestCommands();
+    CatalogState state = new CatalogState();
+    long position = 10;
+    for (CatalogCommand command :
+        List.of(
+            say.level(StreamCatalog.RULE_LEVEL_COMPACTION),
+            say.open(A1),
+            say.claim(S1, 4, A1, 17, -1),
+            say.claim(S2, 4, A1, 17, -1),
+            say.commit(A1, "o1", 3, 500, extent(S1, "o1", 0, FAR), extent(S2, "o1", 0, FAR)),
+            say.checkpoint(A1, S1, 10, "state"),
+            say.compacted(S1, A1, FAR),
+            say.compacted(S2, A1, FAR))) {
       state.apply(position++, command);
     }
     return state;

@@ -258,9 +258,10 @@ class CatalogStateTest {
     applied(say.level(1));
     applied(say.level(2));
     applied(say.level(4));
-    assertThatThrownBy(() -> apply(say.level(5)))
+    applied(say.level(5));
+    assertThatThrownBy(() -> apply(say.level(6)))
         .isInstanceOf(CatalogException.TooNew.class)
-        .hasMessageContaining("level 5");
+        .hasMessageContaining("level 6");
   }
 
   // P16, P17
@@ -434,6 +435,21 @@ class CatalogStateTest {
     CatalogCommand good = say.merge(A1, "m", 20, old, by);
     applied(good);
     again(good);
+  }
+
+  @Test
+  void howFarAStreamIsCompactedMovesForwardWithinWhatIsCommitted() {
+    twoNodes();
+    applied(say.commit(A1, "a", extent(S1, "a", 0, 5)));
+    rejected(say.compacted(S1, A1, 5), "rule level 0 does not remember compaction");
+    applied(say.level(StreamCatalog.RULE_LEVEL_COMPACTION));
+    rejected(say.compacted(S1, A1, 6), "committed to 5");
+    rejected(say.compacted(S1, B1, 5), "its writer is");
+    applied(say.compacted(S1, A1, 5));
+    applied(say.compacted(S1, A1, 3));
+    assertThat(stream(S1).compactedEndOffset()).isEqualTo(5);
+    applied(say.delete(S1, 99));
+    assertThat(stream(S1).compactedEndOffset()).isZero();
   }
 
   private void twoStreamsInTwoObjects() {

@@ -3,6 +3,7 @@ package io.spillway.catalog;
 import io.spillway.catalog.CatalogCommand.Claim;
 import io.spillway.catalog.CatalogCommand.Close;
 import io.spillway.catalog.CatalogCommand.Commit;
+import io.spillway.catalog.CatalogCommand.Compacted;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.Merge;
@@ -38,6 +39,7 @@ final class NaiveCatalog {
   private final Map<StreamId, Long> committedEnd = new HashMap<>();
   private final Map<StreamId, Integer> epoch = new HashMap<>();
   private final Map<UUID, Long> incarnation = new HashMap<>();
+  private final Map<StreamId, Long> compactedEnd = new HashMap<>();
   private final Set<StreamId> deleted = new HashSet<>();
   private final Set<String> freed = new HashSet<>();
 
@@ -69,6 +71,10 @@ final class NaiveCatalog {
           merge(command, c.oldExtents(), c.newExtents().get(i));
         }
       }
+    } else if (command instanceof Compacted c) {
+      requireCurrent(command, c.writer());
+      check(c.compactedEndOffset() <= end(c.stream()), command, "committed to " + end(c.stream()));
+      compactedEnd.merge(c.stream(), c.compactedEndOffset(), Math::max);
     } else if (command instanceof Trim c) {
       requireCurrent(command, c.writer());
       logStart.merge(c.stream(), c.newLogStartOffset(), Math::max);
@@ -144,6 +150,10 @@ final class NaiveCatalog {
         continue;
       }
       StreamId id = found.id();
+      check(
+          found.compactedEndOffset() == compactedEnd.getOrDefault(id, 0L),
+          null,
+          id + " is compacted to " + compactedEnd.get(id));
       check(found.logStartOffset() == start(id), null, id + " starts at " + start(id));
       // Abandoning moves the committed end up to the log start.
       check(

@@ -44,7 +44,7 @@ final class RandomCommands {
       return past.get(random.nextInt(past.size()));
     }
     CatalogCommand command =
-        past.isEmpty() ? say.level(StreamCatalog.RULE_LEVEL_MERGE) : fresh(stream, id);
+        past.isEmpty() ? say.level(StreamCatalog.RULE_LEVEL_COMPACTION) : fresh(stream, id);
     past.add(command);
     if (command instanceof CatalogCommand.Commit commit) {
       ranges.addAll(commit.ranges());
@@ -87,6 +87,8 @@ final class RandomCommands {
           : say.commit(writer, key, 1_000, random.nextInt(1_000), first);
     } else if (what < 81) {
       return merge(writer, id);
+    } else if (what < 83) {
+      return say.compacted(id, writer, Math.max(0, end - 3 + random.nextInt(5)));
     } else if (what < 90) {
       return say.trim(id, writer, start + random.nextInt(12));
     } else if (what < 94) {

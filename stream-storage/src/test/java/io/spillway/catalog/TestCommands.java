@@ -5,6 +5,7 @@ import io.spillway.catalog.CatalogCommand.Checkpoint;
 import io.spillway.catalog.CatalogCommand.Claim;
 import io.spillway.catalog.CatalogCommand.Close;
 import io.spillway.catalog.CatalogCommand.Commit;
+import io.spillway.catalog.CatalogCommand.Compacted;
 import io.spillway.catalog.CatalogCommand.DeleteStream;
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.Merge;
@@ -123,6 +124,10 @@ final class TestCommands {
 
   Merge merge(WriterIncarnation writer, String key, long birth, List<Extent> old, List<Extent> by) {
     return new Merge(id(), writer, object(key, birth), old, by);
+  }
+
+  Compacted compacted(StreamId stream, WriterIncarnation writer, long endOffset) {
+    return new Compacted(id(), stream, writer, endOffset);
   }
 
   DeleteStream delete(StreamId stream, long metadata) {

@@ -65,6 +65,24 @@ class MergePlannerTest {
   }
 
   @Test
+  void whereAStreamIsCompactedToStaysABoundary() {
+    for (int i = 0; i < 3 * FAN_IN; i++) {
+      bucket.upload(Map.of(stream(1), 5_000L));
+      if (i == FAN_IN) {
+        bucket.compacted.put(stream(1), 10L * FAN_IN);
+      }
+      settle();
+      if (i >= FAN_IN) {
+        assertThat(bucket.streams.get(stream(1)))
+            .as("after %d uploads", i + 1)
+            .extracting(Extent::endOffset)
+            .contains(10L * FAN_IN);
+      }
+    }
+    assertThat(bucket.streams.get(stream(1))).hasSizeLessThan(2 * FAN_IN);
+  }
+
+  @Test
   void manyTinyStreamsShareFewObjects() {
     Random random = new Random(5);
     for (int round = 0; round < 1_000; round++) {

@@ -24,6 +24,7 @@ final class PaperBucket implements MergeView {
   final Map<String, ObjectRef> objects = new LinkedHashMap<>();
   final Set<StreamId> foreign = new HashSet<>();
   final Set<String> unreadable = new HashSet<>();
+  final Map<StreamId, Long> compacted = new HashMap<>();
   private final Map<String, Integer> references = new HashMap<>();
   long uploadedBytes;
   long mergedBytes;
@@ -126,6 +127,11 @@ final class PaperBucket implements MergeView {
         .filter(extent -> extent.endOffset() > fromOffset)
         .limit(limit)
         .toList();
+  }
+
+  @Override
+  public long compactedEndOffset(StreamId stream) {
+    return compacted.getOrDefault(stream, 0L);
   }
 
   @Override

@@ -183,7 +183,8 @@ final class SimBroker {
   /** Whether there are objects of its making that nothing refers to yet. */
   boolean isMerging() {
     StorageEngine running = engine;
-    return running != null && running.stats().merges().running();
+    return running != null
+        && (running.stats().merges().running() || running.stats().rewrites().running());
   }
 
   boolean isStopping() {
@@ -383,6 +384,7 @@ final class SimBroker {
     if (engine != null) {
       count(engine);
       world.coverage().add("crash in a merge", engine.stats().merges().running() ? 1 : 0);
+      world.coverage().add("crash in a compaction", engine.stats().rewrites().running() ? 1 : 0);
     }
     world.onGone(this);
     engine = null;

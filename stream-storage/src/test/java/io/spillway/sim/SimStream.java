@@ -37,6 +37,9 @@ final class SimStream {
     }
   }
 
+  /** Whether compaction may drop batches that a later one of their key stands for. */
+  final boolean compacts;
+
   final StreamId id;
   final List<SimBatch> batches = new ArrayList<>();
 
@@ -78,9 +81,34 @@ final class SimStream {
 
   private int ackedBatches;
   private long nextOffset;
+  private long compactingEnd;
 
-  SimStream(StreamId id) {
+  SimStream(StreamId id, boolean compacts) {
     this.id = id;
+    this.compacts = compacts;
+  }
+
+  /** What a compactor knows of a batch: few keys, so that most batches have a later one. */
+  static int keyOf(ByteBuffer payload) {
+    return payload.get(payload.position()) & 7;
+  }
+
+  /** From now on what a batch below the offset stands for may be all that is left. */
+  void onCompacting(long endOffset) {
+    compactingEnd = Math.max(compactingEnd, endOffset);
+    version++;
+  }
+
+  /** Whether a later batch of its key, that compaction may have seen, stands for it. */
+  private boolean mayBeGone(int i) {
+    SimBatch batch = batches.get(i);
+    int key = keyOf(batch.payload);
+    for (int j = i + 1; j < batches.size() && batches.get(j).end <= compactingEnd; j++) {
+      if (keyOf(batches.get(j).payload) == key) {
+        return true;
+      }
+    }
+    return false;
   }
 
   long nextOffset() {
@@ -266,7 +294,11 @@ final class SimStream {
    */
   void checkFetched(long offset, long asked, long endOffset, int maxBytes, FetchedData data) {
     int i = firstEndingAbove(offset);
-    boolean mayBeEmpty = i == batches.size() || batches.get(i).end > asked;
+    int present = i;
+    while (present < batches.size() && mayBeGone(present)) {
+      present++;
+    }
+    boolean mayBeEmpty = present == batches.size() || batches.get(present).end > asked;
     if (mayBeEmpty && data.sizeBytes() == 0) {
       assertThat(data.nextOffset()).isEqualTo(offset);
       return;
@@ -275,8 +307,9 @@ final class SimStream {
     data.buffers().forEach(buffer -> found.put(buffer.duplicate()));
     found.flip();
     assertThat(found.remaining()).as("%s at %d: at least one batch", id, offset).isPositive();
-    int first = i;
+    int count = 0;
     while (found.hasRemaining()) {
+      i = skipGone(i, found);
       assertThat(i)
           .as("%s at %d: no more than was appended", id, offset)
           .isLessThan(batches.size());
@@ -291,11 +324,26 @@ final class SimStream {
           .isEqualTo(batch.payload);
       found.position(found.position() + batch.payload.remaining());
       i++;
+      count++;
     }
     assertThat(data.nextOffset()).isEqualTo(batches.get(i - 1).end);
-    if (i - first > 1) {
+    if (count > 1) {
       assertThat(data.sizeBytes()).as("%s at %d: limit", id, offset).isLessThanOrEqualTo(maxBytes);
     }
+  }
+
+  /** The batch that comes next, in front of which batches may be gone. */
+  private int skipGone(int from, ByteBuffer found) {
+    int i = from;
+    while (i < batches.size() && mayBeGone(i) && !startsWith(found, batches.get(i).payload)) {
+      i++;
+    }
+    return i;
+  }
+
+  private static boolean startsWith(ByteBuffer found, ByteBuffer payload) {
+    return found.remaining() >= payload.remaining()
+        && found.slice(found.position(), payload.remaining()).equals(payload);
   }
 
   private int firstEndingAbove(long offset) {
@@ -312,22 +360,43 @@ final class SimStream {
     return low;
   }
 
-  Optional<Long> firstAtOrAfter(long timestampMs) {
-    return batches.stream()
-        .filter(batch -> batch.acked && batch.end > logStart && batch.timestampMs >= timestampMs)
-        .findFirst()
-        .map(batch -> Math.max(logStart, batch.base));
-  }
-
-  Optional<Long> largestTimestamp() {
-    SimBatch largest = null;
-    for (SimBatch batch : batches) {
-      if (batch.acked
-          && batch.end > logStart
-          && (largest == null || batch.timestampMs > largest.timestampMs)) {
-        largest = batch;
+  /** What a look-up by time may answer: the first that must be there, or one before it. */
+  List<Optional<Long>> firstAtOrAfter(long timestampMs) {
+    List<Optional<Long>> answers = new ArrayList<>();
+    for (int i = 0; i < batches.size(); i++) {
+      SimBatch batch = batches.get(i);
+      if (batch.acked && batch.end > logStart && batch.timestampMs >= timestampMs) {
+        answers.add(Optional.of(Math.max(logStart, batch.base)));
+        if (!mayBeGone(i)) {
+          return answers;
+        }
       }
     }
-    return Optional.ofNullable(largest).map(batch -> Math.max(logStart, batch.base));
+    answers.add(Optional.empty());
+    return answers;
+  }
+
+  /**
+   * What a look-up of the largest time may answer: one that is not less than what must be there.
+   */
+  List<Optional<Long>> largestTimestamp() {
+    List<SimBatch> there = new ArrayList<>();
+    long atLeast = Long.MIN_VALUE;
+    for (int i = 0; i < batches.size(); i++) {
+      SimBatch batch = batches.get(i);
+      if (batch.acked && batch.end > logStart) {
+        there.add(batch);
+        atLeast = mayBeGone(i) ? atLeast : Math.max(atLeast, batch.timestampMs);
+      }
+    }
+    long bound = atLeast;
+    List<Optional<Long>> answers =
+        there.stream()
+            .filter(batch -> batch.timestampMs >= bound)
+            .map(batch -> Optional.of(Math.max(logStart, batch.base)))
+            .toList();
+    return answers.isEmpty()
+        ? List.of(Optional.empty())
+        : compacts ? answers : answers.subList(0, 1);
   }
 }

@@ -7,6 +7,8 @@ import io.spillway.merge.MergeConfig;
 import io.spillway.object.ObjectStore;
 import io.spillway.object.SimulatedBucket;
 import io.spillway.object.StoreProbe;
+import io.spillway.rewrite.RewriteConfig;
+import io.spillway.rewrite.RewritePace;
 import io.spillway.runtime.SimulatedThreads;
 import io.spillway.upload.Failures;
 import io.spillway.wal.WalConfig;
@@ -34,6 +36,10 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
   private static final int AUDIT_INTERVAL = 97;
 
   final Random random;
+
+  /** Of its own, so that what else happens in a seed stays what it was. */
+  final Random compactions;
+
   final SimulatedThreads threads;
   final Truth truth;
   final List<SimBroker> brokers = new ArrayList<>();
@@ -53,6 +59,7 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
 
   SimWorld(long seed) {
     random = new Random(seed);
+    compactions = new Random(~seed);
     threads = new SimulatedThreads(random.nextLong(), 1 + random.nextInt(2_000_000));
     boolean badNetwork = random.nextInt(4) > 0;
     bucket =
@@ -131,7 +138,8 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
         50,
         100L << random.nextInt(8),
         1 + random.nextInt(6),
-        mergeConfig());
+        mergeConfig(),
+        rewriteConfig());
   }
 
   /** Small sizes, so that a seed has many merges, and some without any. */
@@ -147,6 +155,12 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
         2 + random.nextInt(4),
         20L << random.nextInt(7),
         1L << random.nextInt(10));
+  }
+
+  private RewriteConfig rewriteConfig() {
+    return new RewriteConfig(
+        new RewritePace((64L << 10) << compactions.nextInt(6), 1000, 1L << compactions.nextInt(10)),
+        (16 << 10) << compactions.nextInt(5));
   }
 
   final SimBroker anyBroker() {

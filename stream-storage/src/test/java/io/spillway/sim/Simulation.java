@@ -8,6 +8,7 @@ import io.spillway.sim.SimStream.SimBatch;
 import io.spillway.stream.FetchedData;
 import io.spillway.stream.StreamException;
 import io.spillway.stream.StreamHandle;
+import io.spillway.stream.StreamRewriter;
 import io.spillway.upload.Failures;
 import io.spillway.wal.Batch;
 import io.spillway.wal.StreamId;
@@ -131,7 +132,8 @@ final class Simulation extends SimWorld {
         && random.nextInt(20) == 0) {
       streams.add(
           new SimStream(
-              new StreamId(new UUID(random.nextLong(), random.nextLong()), random.nextInt(3))));
+              new StreamId(new UUID(random.nextLong(), random.nextLong()), random.nextInt(3)),
+              compactions.nextInt(3) == 0));
     }
     if (streams.isEmpty()) {
       return;
@@ -167,6 +169,9 @@ final class Simulation extends SimWorld {
   }
 
   private void actOn(StorageEngine on, SimStream stream, SimBroker holder) {
+    if (stream.compacts && compactions.nextInt(12) == 0) {
+      compact(on, stream, holder);
+    }
     int dice = random.nextInt(100);
     if (dice < 50) {
       int burst = 1 + random.nextInt(8);
@@ -295,7 +300,7 @@ final class Simulation extends SimWorld {
       assertThat(by.mayFailWrites() || by.isFenced() || by.isOutvoted()).as("P28: %s", e).isTrue();
       return;
     }
-    byte[] bytes = new byte[size];
+    byte[] bytes = new byte[stream.compacts ? Math.max(16, size) : size];
     random.nextBytes(bytes);
     timestampMs += random.nextInt(20) - 5;
     SimBatch batch =
@@ -434,10 +439,45 @@ final class Simulation extends SimWorld {
           if (stream.version == version && !stream.deleting && !trimming) {
             assertThat(found)
                 .as("%s: batch %s", stream.id, largest ? "of largest time" : "at " + wantedMs)
-                .isEqualTo(largest ? stream.largestTimestamp() : stream.firstAtOrAfter(wantedMs));
+                .isIn(largest ? stream.largestTimestamp() : stream.firstAtOrAfter(wantedMs));
           }
         },
         failure -> onReadFailure(stream, holder, generation, -1, failure));
+  }
+
+  /** Some parts from the log start on, of which the last batch of each key stays (P19). */
+  private void compact(StorageEngine on, SimStream stream, SimBroker holder) {
+    StreamRewriter rewriter = on.rewriter();
+    List<StreamHandle.Part> all = rewriter.parts(stream.id, 0);
+    if (all.isEmpty()) {
+      return;
+    }
+    List<StreamHandle.Part> parts = all.subList(0, 1 + compactions.nextInt(all.size()));
+    rewriter
+        .begin(stream.id)
+        .ifPresent(
+            session -> {
+              long endOffset = parts.get(parts.size() - 1).endOffset();
+              note("compact " + stream.id + " to " + endOffset);
+              stream.onCompacting(endOffset);
+              watch(
+                  holder,
+                  new SimCompaction(session, parts).run(),
+                  outcome -> coverage.count("compaction " + outcome),
+                  failure -> onCompactionFailure(stream, holder, failure));
+            });
+  }
+
+  private static void onCompactionFailure(SimStream stream, SimBroker holder, Throwable failure) {
+    assertThat(
+            stream.deleting
+                || failure instanceof StreamException.Closed
+                || holder.isStopping()
+                || holder.mayFailWrites()
+                || holder.isFenced()
+                || holder.isOutvoted())
+        .as("compaction of %s: %s", stream.id, failure)
+        .isTrue();
   }
 
   private void trim(SimStream stream, SimBroker holder) {

@@ -16,7 +16,14 @@ class SimulationTest {
     Coverage coverage = Seeds.run(Simulation::new, Long.getLong("sim.seeds", FEW));
     if (coverage.of("seed") >= FEW) {
       coverage.require(
-          "crash", "takeover", "torn write", "late write", "WAL full", "fenced", "merge");
+          "crash",
+          "takeover",
+          "torn write",
+          "late write",
+          "WAL full",
+          "fenced",
+          "merge",
+          "compaction DONE");
       coverage.require("byte ahead, read", "merged read", "read that waited");
     }
   }
@@ -80,6 +87,9 @@ class SimulationTest {
         "merge",
         "void merge",
         "crash in a merge",
+        "compaction DONE",
+        "compaction VOID",
+        "crash in a compaction",
         "object replaced",
         "byte ahead, read",
         "byte ahead, wasted",

@@ -63,6 +63,14 @@ public final class ObjectWriter {
   }
 
   /**
+   * Begins a stream whose first batches are missing: what the object holds of it covers the offsets
+   * from {@code baseOffset} on, whatever the next batch begins with. Order as in {@link #append}.
+   */
+  public void beginRange(StreamId stream, long baseOffset) {
+    rangeOf(stream, baseOffset);
+  }
+
+  /**
    * Adds a batch whose bytes are lost, in a block of its own: its offsets stay covered, reads of
    * them answer an error, its neighbours serve. Order as in {@link #append}.
    *

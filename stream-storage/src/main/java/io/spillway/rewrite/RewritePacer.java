@@ -1,4 +1,4 @@
-package io.spillway.merge;
+package io.spillway.rewrite;
 
 import io.spillway.runtime.Cancellable;
 import io.spillway.runtime.Clock;
@@ -12,15 +12,16 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When merging may send its next request: not faster than its budgets of bytes and requests, not
- * while uploads need the store, and not soon after the store failed or throttled a request, be it
- * an upload's. One request waits at a time. Runs on one scheduler; all methods are called there.
+ * When background work may send its next request: not faster than its budgets of bytes and
+ * requests, not while uploads need the store, and not soon after the store failed or throttled a
+ * request, be it an upload's. One request waits at a time. Runs on one scheduler; all methods are
+ * called there.
  */
-final class MergePacer implements AutoCloseable {
+public final class RewritePacer implements AutoCloseable {
 
   private static final double NANOS = 1e9;
 
-  private final MergeConfig config;
+  private final RewritePace pace;
   private final Scheduler scheduler;
   private final Clock clock;
   private final BooleanSupplier mayRun;
@@ -37,18 +38,18 @@ final class MergePacer implements AutoCloseable {
    * @param mayRun false while something more important needs the store
    * @param requests counts by kind and outcome, of everybody's
    */
-  MergePacer(
-      MergeConfig config,
+  public RewritePacer(
+      RewritePace pace,
       Scheduler scheduler,
       Clock clock,
       BooleanSupplier mayRun,
       Supplier<Map<String, Long>> requests) {
-    this.config = config;
+    this.pace = pace;
     this.scheduler = scheduler;
     this.clock = clock;
     this.mayRun = mayRun;
     this.requests = requests;
-    this.pauseNanos = TimeUnit.MILLISECONDS.toNanos(config.pauseMs());
+    this.pauseNanos = TimeUnit.MILLISECONDS.toNanos(pace.pauseMs());
     this.nextAtNanos = clock.nanoTime();
     this.calmAtNanos = nextAtNanos;
     this.troubles = troublesNow();
@@ -58,7 +59,7 @@ final class MergePacer implements AutoCloseable {
    * Completes when a request that moves so many bytes may be sent; fails with {@link
    * StreamException.Closed}.
    */
-  CompletableFuture<Void> permit(long bytes) {
+  public CompletableFuture<Void> permit(long bytes) {
     CompletableFuture<Void> permitted = new CompletableFuture<>();
     waiting = permitted;
     look(permitted, bytes);
@@ -68,7 +69,7 @@ final class MergePacer implements AutoCloseable {
   private void look(CompletableFuture<Void> permitted, long bytes) {
     timer = null;
     if (closed) {
-      permitted.completeExceptionally(new StreamException.Closed("merging has stopped"));
+      permitted.completeExceptionally(new StreamException.Closed("rewriting has stopped"));
       return;
     }
     long now = clock.nanoTime();
@@ -81,7 +82,7 @@ final class MergePacer implements AutoCloseable {
       return;
     }
     double seconds =
-        Math.max((double) bytes / config.bytesPerSecond(), 1.0 / config.requestsPerSecond());
+        Math.max((double) bytes / pace.bytesPerSecond(), 1.0 / pace.requestsPerSecond());
     nextAtNanos = now + (long) (seconds * NANOS);
     waiting = null;
     permitted.complete(null);
@@ -115,7 +116,7 @@ final class MergePacer implements AutoCloseable {
       pending.cancel();
     }
     if (left != null) {
-      left.completeExceptionally(new StreamException.Closed("merging has stopped"));
+      left.completeExceptionally(new StreamException.Closed("rewriting has stopped"));
     }
   }
 }

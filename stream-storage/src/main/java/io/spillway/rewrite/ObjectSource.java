@@ -1,4 +1,4 @@
-package io.spillway.merge;
+package io.spillway.rewrite;
 
 import io.spillway.catalog.CatalogCommand.Extent;
 import io.spillway.catalog.CatalogCommand.ObjectRef;
@@ -13,10 +13,10 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An object that a merge reads, from its first wanted block to its last: holds its index and the
- * bytes that the last request got. Blocks are wanted in the order of the object.
+ * An object that is read, from its first wanted block to its last: holds its index and the bytes
+ * that the last request got. Blocks are wanted in the order of the object.
  */
-final class MergeSource {
+final class ObjectSource {
 
   /** Bytes to ask the object for. */
   record Request(long position, int bytes) {}
@@ -32,7 +32,7 @@ final class MergeSource {
   /**
    * @param extents that are wanted of it, ascending by stream
    */
-  MergeSource(ObjectRef object, List<Extent> extents) {
+  ObjectSource(ObjectRef object, List<Extent> extents) {
     this.object = object;
     this.extents = extents;
   }
@@ -46,7 +46,7 @@ final class MergeSource {
   }
 
   Request indexRequest() {
-    return new Request(object.indexPosition(), Math.toIntExact(MergePlanner.indexBytesOf(object)));
+    return new Request(object.indexPosition(), Math.toIntExact(object.indexBytes()));
   }
 
   /**

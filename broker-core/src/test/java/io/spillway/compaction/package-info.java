@@ -1,0 +1,5 @@
+/** Compaction. */
+@NullMarked
+package io.spillway.compaction;
+
+import org.jspecify.annotations.NullMarked;
