@@ -207,9 +207,7 @@ public final class Compactor implements AutoCloseable {
 
   private void onFailure(CompactedLog log, Throwable failure) {
     Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
-    if (cause instanceof StreamException.Closed) {
-      close();
-    } else if (cause instanceof StreamException.Unavailable) {
+    if (cause instanceof StreamException && !(cause instanceof StreamException.Corrupt)) {
       LOG.info("partition {} is not compacted now: {}", log.name(), cause.toString());
       skip(log);
     } else {

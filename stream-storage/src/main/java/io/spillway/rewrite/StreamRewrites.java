@@ -26,6 +26,7 @@ import io.spillway.upload.Failures;
 import io.spillway.upload.Retrier;
 import io.spillway.wal.StreamId;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -235,10 +236,17 @@ public final class StreamRewrites implements StreamRewriter, AutoCloseable {
       result.complete(Objects.requireNonNull(outcome));
       return;
     }
-    Throwable cause = Failures.cause(failure);
-    boolean isDamage = cause instanceof Unreadable;
-    result.completeExceptionally(
-        isDamage ? new StreamException.Corrupt(String.valueOf(cause.getMessage()), cause) : cause);
+    result.completeExceptionally(told(Failures.cause(failure)));
+  }
+
+  private static Throwable told(Throwable cause) {
+    String message = String.valueOf(cause.getMessage());
+    if (cause instanceof Unreadable) {
+      return new StreamException.Corrupt(message, cause);
+    }
+    return cause instanceof CatalogException
+        ? new StreamException.Unavailable(message, cause)
+        : cause;
   }
 
   private final class OneStream implements Session {
@@ -370,23 +378,45 @@ public final class StreamRewrites implements StreamRewriter, AutoCloseable {
     }
 
     /**
-     * An object that is not there: the stream was trimmed or deleted, perhaps by another broker
-     * that has taken it over, which the catalog here may not have heard of; or the object is lost.
+     * The store failed for good, as where an object is not there. The catalog is read again first:
+     * the stream may have been taken over and trimmed by another broker, or what was being written
+     * was swept away by one, below whose orphan floor the next would be born, too (P21).
      */
     private CompletableFuture<Outcome> failed(List<Extent> read, Throwable cause) {
-      return cause instanceof ObjectStoreException.NotFound
-          ? catalog.refresh().thenApply(position -> missing(read, cause))
+      return cause instanceof ObjectStoreException
+          ? catalog
+              .refresh()
+              .thenCompose(
+                  position ->
+                      isAsItWas(read)
+                          ? lostOrNot(read.iterator(), cause)
+                          : CompletableFuture.completedFuture(Outcome.VOID))
           : CompletableFuture.failedFuture(cause);
     }
 
-    private Outcome missing(List<Extent> read, Throwable cause) {
-      List<Extent> now =
-          extents(stream, read.get(0).baseOffset(), read.get(read.size() - 1).endOffset());
-      if (now.equals(read)) {
-        throw new StreamException.Corrupt(
-            "stream " + stream + " lacks an object: " + cause.getMessage(), cause);
+    private boolean isAsItWas(List<Extent> read) {
+      return extents(stream, read.get(0).baseOffset(), read.get(read.size() - 1).endOffset())
+          .equals(read);
+    }
+
+    private CompletableFuture<Outcome> lostOrNot(Iterator<Extent> of, Throwable cause) {
+      if (!of.hasNext()) {
+        return CompletableFuture.failedFuture(
+            new StreamException.Unavailable(
+                "stream %s cannot be rewritten now: %s".formatted(stream, cause.getMessage()),
+                cause));
       }
-      return Outcome.VOID;
+      String key = of.next().objectKey();
+      return access
+          .retrier()
+          .untilDone("head " + key, () -> access.store().head(key))
+          .thenCompose(
+              found ->
+                  found.isPresent()
+                      ? lostOrNot(of, cause)
+                      : CompletableFuture.failedFuture(
+                          new StreamException.Corrupt(
+                              "stream %s lacks an object: %s".formatted(stream, key), cause)));
     }
 
     /** The extents that are the parts; none when they have changed. */

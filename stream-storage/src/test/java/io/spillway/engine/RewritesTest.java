@@ -308,6 +308,21 @@ class RewritesTest {
   }
 
   @Test
+  void anObjectThatIsLostIsNamed() {
+    Node node = start();
+    StreamHandle handle = node.claim(1, 1);
+    rounds(node, handle, 3, 20);
+    String lost = extents(node).get(1).objectKey();
+    await(world.bucket.contents().delete(lost));
+    try (Session session = begin(node)) {
+      assertThatThrownBy(() -> await(session.rewrite(parts(node), EVERY_FIFTH)))
+          .hasCauseInstanceOf(StreamException.Corrupt.class)
+          .hasMessageContaining(lost);
+    }
+    node.stop();
+  }
+
+  @Test
   void aDamagedSourceIsToldAndNothingReplaced() {
     Node node = start();
     StreamHandle handle = node.claim(1, 1);

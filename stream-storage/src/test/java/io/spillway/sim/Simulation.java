@@ -471,6 +471,7 @@ final class Simulation extends SimWorld {
   private static void onCompactionFailure(SimStream stream, SimBroker holder, Throwable failure) {
     assertThat(
             stream.deleting
+                || failure instanceof StreamException.Unavailable
                 || failure instanceof StreamException.Closed
                 || holder.isStopping()
                 || holder.mayFailWrites()
