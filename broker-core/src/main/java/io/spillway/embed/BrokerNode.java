@@ -23,6 +23,7 @@ import io.spillway.object.ObjectStore;
 import io.spillway.partition.PartitionManager;
 import io.spillway.partition.PartitionSettings;
 import io.spillway.partition.RetentionTask;
+import io.spillway.partition.TransactionVerifier;
 import io.spillway.pressure.WalOutlook;
 import io.spillway.pressure.WalThrottle;
 import io.spillway.protocol.codec.ServedApis;
@@ -62,6 +63,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.UnaryOperator;
 import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -82,6 +84,11 @@ final class BrokerNode {
   private static final long STEP_TIMEOUT_SECONDS = 5;
 
   private static final long MIB = 1 << 20;
+
+  /** No coordinator of transactions is here: the one error that every client takes as final. */
+  private static final TransactionVerifier NO_TRANSACTIONS =
+      (transactionalId, producerId, epoch, tp, question) ->
+          CompletableFuture.completedFuture(Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
 
   private final BrokerConfig config;
   private final SystemClock clock = new SystemClock();
@@ -210,7 +217,8 @@ final class BrokerNode {
             timers,
             workers,
             partitionSettings(),
-            watch.traffic());
+            watch.traffic(),
+            NO_TRANSACTIONS);
     partitions = led;
     RetentionTask retention =
         closables.add(

@@ -28,6 +28,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.message.ProduceResponseData;
+import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 
 /** The partition layer of one life of a broker, on its engine and on its threads. */
@@ -77,7 +78,9 @@ final class PartitionServer implements LocalPartitions.LeadershipListener {
                 4 << 10 << world.random.nextInt(8),
                 100L << world.random.nextInt(6),
                 1 + world.random.nextInt(3)),
-            TrafficListener.NONE);
+            TrafficListener.NONE,
+            (transactionalId, producerId, epoch, tp, question) ->
+                CompletableFuture.completedFuture(Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
     manager.subscribe(this);
     produce = TestHandlers.produce(manager, () -> view, process.clock(), timers);
     retention = new RetentionTask(manager, process.clock(), timers, Duration.ofSeconds(2));

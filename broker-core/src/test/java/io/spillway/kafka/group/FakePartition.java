@@ -1,6 +1,9 @@
 package io.spillway.kafka.group;
 
 import io.spillway.partition.Partition;
+import io.spillway.partition.TransactionGuard;
+import io.spillway.partition.TransactionMarker;
+import io.spillway.partition.TransactionVerifier.Question;
 import io.spillway.stream.FetchedData;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -14,6 +17,7 @@ import java.util.function.Supplier;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
+import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.apache.kafka.common.record.internal.MutableRecordBatch;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +41,13 @@ final class FakePartition implements Partition {
   private final Uuid topicId;
   private final TreeMap<Long, byte[]> batches = new TreeMap<>();
   private final List<HighWatermarkListener> listeners = new CopyOnWriteArrayList<>();
+
+  /** What was to be verified, and what comes of it. */
+  final List<String> verified = new CopyOnWriteArrayList<>();
+
+  volatile CompletableFuture<TransactionGuard> verification =
+      CompletableFuture.completedFuture(TransactionGuard.NONE);
+
   private int leaderEpoch;
   private long logStartOffset;
   private long logEndOffset;
@@ -165,7 +176,8 @@ final class FakePartition implements Partition {
   }
 
   @Override
-  public synchronized long appendInternal(ByteBuffer bytes) {
+  public synchronized long appendInternal(
+      ByteBuffer bytes, TransactionGuard guard, short transactionVersion) {
     if (!led) {
       throw new NotLeaderOrFollowerException("not led: " + tp);
     }
@@ -185,6 +197,18 @@ final class FakePartition implements Partition {
     }
     DURABILITY.execute(this::advance);
     return logEndOffset;
+  }
+
+  @Override
+  public CompletableFuture<TransactionGuard> verifyTransaction(
+      String transactionalId, long producerId, short producerEpoch, Question question) {
+    verified.add(question + " " + transactionalId + " " + producerId + "/" + producerEpoch);
+    return verification;
+  }
+
+  @Override
+  public CompletableFuture<Errors> appendMarker(TransactionMarker marker) {
+    throw new AssertionError("P33: markers go through the coordinator");
   }
 
   private void advance() {
