@@ -10,5 +10,5 @@ public final class TransactionGuard {
   /** For batches of a transaction that is open already, and for those of none. */
   public static final TransactionGuard NONE = new TransactionGuard();
 
-  TransactionGuard() {}
+  public TransactionGuard() {}
 }

@@ -3,6 +3,8 @@ package io.spillway.kafka.group;
 import io.spillway.kafka.metadata.KafkaImageSubscriber;
 import io.spillway.metadata.TopicConfigs;
 import io.spillway.partition.LocalPartitions;
+import io.spillway.partition.MarkerWriter;
+import io.spillway.partition.TransactionMarker;
 import io.spillway.request.RequestContext;
 import io.spillway.request.group.GroupService;
 import io.spillway.request.group.OffsetsTopic;
@@ -11,10 +13,12 @@ import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.Threads;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.CoordinatorNotAvailableException;
 import org.apache.kafka.common.errors.NotCoordinatorException;
 import org.apache.kafka.common.message.ConsumerGroupDescribeResponseData;
@@ -38,6 +42,10 @@ import org.apache.kafka.common.message.OffsetFetchRequestData.OffsetFetchRequest
 import org.apache.kafka.common.message.OffsetFetchResponseData.OffsetFetchResponseGroup;
 import org.apache.kafka.common.message.SyncGroupRequestData;
 import org.apache.kafka.common.message.SyncGroupResponseData;
+import org.apache.kafka.common.message.TxnOffsetCommitRequestData;
+import org.apache.kafka.common.message.TxnOffsetCommitResponseData;
+import org.apache.kafka.common.protocol.Errors;
+import org.apache.kafka.common.requests.TransactionResult;
 import org.apache.kafka.common.utils.internals.BufferSupplier;
 import org.apache.kafka.coordinator.group.GroupCoordinator;
 import org.apache.kafka.image.MetadataDelta;
@@ -58,7 +66,8 @@ import org.slf4j.LoggerFactory;
  * gone, and an election or a truncation may be what it waits for. Everything about leadership
  * happens on one, starting and metadata on the other.
  */
-final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscriber, AutoCloseable {
+final class GroupCoordinatorAdapter
+    implements GroupService, MarkerWriter, KafkaImageSubscriber, AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(GroupCoordinatorAdapter.class);
 
@@ -197,18 +206,57 @@ final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscribe
 
   // ---- requests
 
-  private <T> CompletableFuture<T> ask(
-      RequestContext context,
-      BiFunction<GroupCoordinator, AuthorizableRequestContext, CompletableFuture<T>> question) {
+  /** Returns whether there is anything to coordinate; then it is started, if it is not. */
+  private boolean wantForOffsets() {
     if (!wanted.get()) {
       if (image.topics().getTopic(OffsetsTopic.NAME) == null) {
-        return CompletableFuture.failedFuture(
-            new NotCoordinatorException("there is no " + OffsetsTopic.NAME + " topic yet"));
+        return false;
       }
       want();
     }
+    return true;
+  }
+
+  private <T> CompletableFuture<T> ask(
+      RequestContext context,
+      BiFunction<GroupCoordinator, AuthorizableRequestContext, CompletableFuture<T>> question) {
+    if (!wantForOffsets()) {
+      return CompletableFuture.failedFuture(
+          new NotCoordinatorException("there is no " + OffsetsTopic.NAME + " topic yet"));
+    }
     CallerContext caller = new CallerContext(context);
     return started.thenCompose(coordinator -> question.apply(coordinator, caller));
+  }
+
+  // ---- transactions
+
+  /** P33: only the coordinator itself can append the marker that ends its offsets. */
+  @Override
+  public CompletionStage<Errors> write(TopicPartition tp, TransactionMarker marker) {
+    if (!wantForOffsets()) {
+      return CompletableFuture.completedFuture(Errors.UNKNOWN_TOPIC_OR_PARTITION);
+    }
+    return started
+        .thenCompose(
+            coordinator ->
+                coordinator.completeTransaction(
+                    tp,
+                    marker.producerId(),
+                    marker.producerEpoch(),
+                    marker.coordinatorEpoch(),
+                    TransactionResult.forId(marker.committed()),
+                    marker.transactionVersion()))
+        .handle((done, failure) -> failure == null ? Errors.NONE : markerError(failure));
+  }
+
+  /** A coordinator of transactions knows partitions that have no leader yet, and comes again. */
+  private static Errors markerError(Throwable failure) {
+    Errors error = Errors.forException(failure);
+    return switch (error) {
+      case COORDINATOR_NOT_AVAILABLE, COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR ->
+          Errors.NOT_LEADER_OR_FOLLOWER;
+      default -> error;
+    };
   }
 
   @Override
@@ -252,6 +300,14 @@ final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscribe
       RequestContext context, OffsetCommitRequestData request) {
     return ask(
         context, (groups, as) -> groups.commitOffsets(as, request, BufferSupplier.NO_CACHING));
+  }
+
+  @Override
+  public CompletableFuture<TxnOffsetCommitResponseData> commitTransactionalOffsets(
+      RequestContext context, TxnOffsetCommitRequestData request) {
+    return ask(
+        context,
+        (groups, as) -> groups.commitTransactionalOffsets(as, request, BufferSupplier.NO_CACHING));
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.TopicConfigs;
 import io.spillway.metadata.TopicCreator;
 import io.spillway.partition.LocalPartitions;
+import io.spillway.partition.MarkerWriter;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.group.ClassicGroupHandler;
 import io.spillway.request.group.ConsumerGroupHandler;
@@ -15,6 +16,7 @@ import io.spillway.request.group.GroupLagReader;
 import io.spillway.request.group.OffsetCommitHandler;
 import io.spillway.request.group.OffsetDeleteHandler;
 import io.spillway.request.group.OffsetFetchHandler;
+import io.spillway.request.group.TxnOffsetCommitHandler;
 import io.spillway.runtime.Threads;
 import java.util.List;
 import java.util.Map;
@@ -31,12 +33,17 @@ public final class GroupCoordinators implements AutoCloseable {
 
   private final GroupCoordinatorAdapter coordinator;
   private final List<ApiHandler> handlers;
+  private final List<ApiHandler> transactionHandlers;
   private final GroupLag lag;
 
   private GroupCoordinators(
-      GroupCoordinatorAdapter coordinator, List<ApiHandler> handlers, GroupLag lag) {
+      GroupCoordinatorAdapter coordinator,
+      List<ApiHandler> handlers,
+      List<ApiHandler> transactionHandlers,
+      GroupLag lag) {
     this.coordinator = coordinator;
     this.handlers = handlers;
+    this.transactionHandlers = transactionHandlers;
     this.lag = lag;
   }
 
@@ -69,11 +76,24 @@ public final class GroupCoordinators implements AutoCloseable {
             new GroupAdminHandler(coordinator));
     partitions.subscribe(coordinator.elections());
     return new GroupCoordinators(
-        coordinator, handlers, new GroupLagReader(coordinator, coordinator::isRunning, partitions));
+        coordinator,
+        handlers,
+        List.of(new TxnOffsetCommitHandler(coordinator, metadata)),
+        new GroupLagReader(coordinator, coordinator::isRunning, partitions));
   }
 
   public List<ApiHandler> handlers() {
     return handlers;
+  }
+
+  /** What is served where there is a coordinator of transactions. */
+  public List<ApiHandler> transactionHandlers() {
+    return transactionHandlers;
+  }
+
+  /** Ends transactions in the offsets partitions this broker leads (P33). */
+  public MarkerWriter markers() {
+    return coordinator;
   }
 
   /** To be subscribed to the control plane's raw images before partitions are led. */

@@ -4,7 +4,11 @@ import io.spillway.metadata.TopicConfig;
 import io.spillway.metadata.TopicConfigs;
 import io.spillway.partition.Partition;
 import io.spillway.partition.Partition.HighWatermarkListener;
+import io.spillway.partition.TransactionGuard;
+import io.spillway.partition.TransactionVerifier.Question;
+import java.util.Collections;
 import java.util.Map;
+import java.util.WeakHashMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -14,11 +18,12 @@ import org.apache.kafka.common.errors.KafkaStorageException;
 import org.apache.kafka.common.errors.NotEnoughReplicasException;
 import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
 import org.apache.kafka.common.errors.RetriableException;
-import org.apache.kafka.common.errors.UnsupportedVersionException;
+import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.apache.kafka.coordinator.common.runtime.PartitionWriter;
 import org.apache.kafka.storage.internals.log.LogConfig;
 import org.apache.kafka.storage.internals.log.VerificationGuard;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,9 +37,19 @@ final class PartitionLogWriter implements PartitionWriter {
 
   private static final Logger LOG = LoggerFactory.getLogger(PartitionLogWriter.class);
 
+  /** TxnOffsetCommit from here on: the client adds nothing itself (KIP-890). */
+  private static final int FIRST_VERSION_THAT_ADDS = 5;
+
+  private static final int FIRST_VERSION_WITH_ABORTABLE_ERROR = 4;
+
   private final LedPartitions led;
   private final TopicConfigs topicConfigs;
   private final ConcurrentMap<Listener, Registration> registrations = new ConcurrentHashMap<>();
+
+  /** What Kafka's guards stand for, as long as the coordinator holds them. */
+  private final Map<VerificationGuard, TransactionGuard> guards =
+      Collections.synchronizedMap(new WeakHashMap<>());
+
   private volatile LogConfig logConfig = logConfig(TopicConfig.DEFAULTS.maxMessageBytes());
 
   PartitionLogWriter(LedPartitions led, TopicConfigs topicConfigs) {
@@ -83,7 +98,12 @@ final class PartitionLogWriter implements PartitionWriter {
       throw new NotLeaderOrFollowerException(tp + " was truncated; its coordinator is reloading");
     }
     try {
-      return owner.partition().appendInternal(records.buffer().duplicate());
+      return owner
+          .partition()
+          .appendInternal(
+              records.buffer().duplicate(),
+              guards.getOrDefault(guard, TransactionGuard.NONE),
+              transactionVersion);
     } catch (RuntimeException e) {
       throw forCoordinator(tp, e);
     }
@@ -107,12 +127,41 @@ final class PartitionLogWriter implements PartitionWriter {
     return new KafkaStorageException("cannot append to " + tp, e);
   }
 
-  /** Transactions are not served: nothing that would ask is advertised. */
+  /**
+   * @param apiVersion of TxnOffsetCommit
+   */
   @Override
   public CompletableFuture<VerificationGuard> maybeStartTransactionVerification(
       TopicPartition tp, String transactionalId, long producerId, short epoch, int apiVersion) {
-    return CompletableFuture.failedFuture(
-        new UnsupportedVersionException("this broker serves no transactions yet"));
+    Question question = apiVersion >= FIRST_VERSION_THAT_ADDS ? Question.ADD : Question.IS_ADDED;
+    return led.find(tp)
+        .map(
+            owner ->
+                owner
+                    .partition()
+                    .verifyTransaction(transactionalId, producerId, epoch, question)
+                    .handle((guard, failure) -> guarded(guard, failure, apiVersion)))
+        .orElseGet(
+            () ->
+                CompletableFuture.failedFuture(
+                    new NotLeaderOrFollowerException("this broker does not lead " + tp)));
+  }
+
+  /** The coordinator keeps the guard and brings it back with the batch. */
+  private VerificationGuard guarded(
+      TransactionGuard guard, @Nullable Throwable failure, int apiVersion) {
+    if (failure != null) {
+      Errors error = Errors.forException(failure);
+      throw error == Errors.TRANSACTION_ABORTABLE && apiVersion < FIRST_VERSION_WITH_ABORTABLE_ERROR
+          ? Errors.INVALID_TXN_STATE.exception()
+          : error.exception(failure.getMessage());
+    }
+    if (guard == TransactionGuard.NONE) {
+      return VerificationGuard.SENTINEL;
+    }
+    VerificationGuard handed = new VerificationGuard();
+    guards.put(handed, guard);
+    return handed;
   }
 
   @Override

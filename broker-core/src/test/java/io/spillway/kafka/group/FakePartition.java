@@ -45,6 +45,9 @@ final class FakePartition implements Partition {
   /** What was to be verified, and what comes of it. */
   final List<String> verified = new CopyOnWriteArrayList<>();
 
+  /** The guards that came with appends. */
+  final List<TransactionGuard> appendedWith = new CopyOnWriteArrayList<>();
+
   volatile CompletableFuture<TransactionGuard> verification =
       CompletableFuture.completedFuture(TransactionGuard.NONE);
 
@@ -178,6 +181,7 @@ final class FakePartition implements Partition {
   @Override
   public synchronized long appendInternal(
       ByteBuffer bytes, TransactionGuard guard, short transactionVersion) {
+    appendedWith.add(guard);
     if (!led) {
       throw new NotLeaderOrFollowerException("not led: " + tp);
     }

@@ -25,6 +25,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.OffsetFetchRequestData;
@@ -89,7 +90,8 @@ final class GroupBroker implements AutoCloseable {
     cluster.subscribe(groups.imageSubscriber());
     this.pipeline =
         new RequestPipeline(
-            groups.handlers(),
+            Stream.concat(groups.handlers().stream(), groups.transactionHandlers().stream())
+                .toList(),
             Authorizer.ALLOW_ALL,
             Throttle.NONE,
             (context, error, bytes, nanos) -> {},
