@@ -12,6 +12,7 @@ import io.spillway.partition.PartitionSettings;
 import io.spillway.partition.RetentionTask;
 import io.spillway.partition.TestMetadata;
 import io.spillway.partition.TrafficListener;
+import io.spillway.partition.TransactionMarker;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.data.FakeExchange;
 import io.spillway.request.data.TestHandlers;
@@ -79,8 +80,7 @@ final class PartitionServer implements LocalPartitions.LeadershipListener {
                 100L << world.random.nextInt(6),
                 1 + world.random.nextInt(3)),
             TrafficListener.NONE,
-            (transactionalId, producerId, epoch, tp, question) ->
-                CompletableFuture.completedFuture(Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
+            (transactionalId, producerId, epoch, tp, question) -> verify(producerId, epoch, tp));
     manager.subscribe(this);
     produce = TestHandlers.produce(manager, () -> view, process.clock(), timers);
     retention = new RetentionTask(manager, process.clock(), timers, Duration.ofSeconds(2));
@@ -111,6 +111,40 @@ final class PartitionServer implements LocalPartitions.LeadershipListener {
             produce.handle(exchange);
           } catch (RuntimeException e) {
             exchange.fail(e);
+          }
+        });
+  }
+
+  /** Answered in the call, or when the way to the coordinator and back is made. */
+  private CompletableFuture<Errors> verify(long producerId, short epoch, TopicPartition tp) {
+    SimTransactor transactor = world.transactor(producerId);
+    if (world.random.nextBoolean()) {
+      return CompletableFuture.completedFuture(transactor.verify(epoch, tp));
+    }
+    CompletableFuture<Errors> answer = new CompletableFuture<>();
+    timers.schedule(
+        randomWayNanos(),
+        () -> {
+          Errors error = transactor.verify(epoch, tp);
+          timers.schedule(randomWayNanos(), () -> answer.complete(error));
+        });
+    return answer;
+  }
+
+  private long randomWayNanos() {
+    int withinMs = world.random.nextInt(10) == 0 ? 8_000 : 20;
+    return TimeUnit.MICROSECONDS.toNanos(1 + world.random.nextInt(withinMs * 1_000));
+  }
+
+  /** On its event loop: a coordinator's marker. */
+  void mark(TopicPartition tp, TransactionMarker marker, Consumer<Errors> onAnswer) {
+    network.execute(
+        () -> {
+          BrokerPartition partition = manager.find(tp);
+          if (partition == null) {
+            onAnswer.accept(Errors.NOT_LEADER_OR_FOLLOWER);
+          } else {
+            partition.appendMarker(marker).thenAccept(onAnswer);
           }
         });
   }
@@ -209,6 +243,7 @@ final class PartitionServer implements LocalPartitions.LeadershipListener {
           .as("G2 %s: high watermark", tp)
           .isGreaterThanOrEqualTo(seen == null ? 0 : seen);
       assertThat(partition.lastStableOffset()).as("P31 %s: LSO", tp).isLessThanOrEqualTo(high);
+      world.log(tp).checkStable(partition, world.firstUndecided(tp));
       assertThat(high)
           .as("%s: high watermark, LEO", tp)
           .isLessThanOrEqualTo(partition.logEndOffset());
