@@ -201,7 +201,7 @@ final class Appender {
     PreparedBatch prepared = append.requirePrepared();
     Verifications.Ask ask;
     try {
-      ask = hold(append, prepared, isHeadOfQueue);
+      ask = prepared.isTransactional() ? hold(append, prepared, isHeadOfQueue) : null;
     } catch (ApiException e) {
       refuse(append, isHeadOfQueue, Errors.forException(e), PartitionState.message(e));
       return true;

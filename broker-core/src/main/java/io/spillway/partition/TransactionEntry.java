@@ -47,7 +47,7 @@ final class TransactionEntry {
    *     for the same transaction came before it, too
    */
   boolean mustWait(Append append, PreparedBatch batch, boolean isItsTurn) {
-    if (!batch.isTransactional() || append.guard != TransactionGuard.NONE) {
+    if (append.guard != TransactionGuard.NONE) {
       return false;
     }
     Verifications verifications = producers.verifications();

@@ -298,10 +298,11 @@ final class ProducedLog {
     all.putAll(markers.tailMap(start));
     all.forEach(
         (offset, entry) -> {
+          long last = entry instanceof Stored batch ? batch.endOffset - 1 : offset;
+          while (!told.isEmpty() && told.getFirst().firstOffset() <= last) {
+            aborting.add(told.removeFirst().producerId());
+          }
           if (entry instanceof Stored batch) {
-            while (!told.isEmpty() && told.getFirst().firstOffset() < batch.endOffset) {
-              aborting.add(told.removeFirst().producerId());
-            }
             boolean visible = !batch.isTransactional || !aborting.contains(batch.producerId);
             assertThat(visible)
                 .as("G5 %s: whether a reader of committed data sees %s", tp, batch)
