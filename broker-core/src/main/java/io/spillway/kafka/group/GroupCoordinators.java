@@ -98,7 +98,7 @@ public final class GroupCoordinators implements AutoCloseable {
 
   /** To be subscribed to the control plane's raw images before partitions are led. */
   public KafkaImageSubscriber imageSubscriber() {
-    return coordinator;
+    return coordinator.images();
   }
 
   public GroupLag lag() {

@@ -2,6 +2,7 @@ package io.spillway.kafka.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.kafka.coordinator.FakeCluster;
 import io.spillway.request.group.OffsetsTopic;
 import java.util.List;
 import java.util.Map;

@@ -2,6 +2,9 @@ package io.spillway.kafka.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.kafka.coordinator.FakeCluster;
+import io.spillway.kafka.coordinator.FakePartition;
+import io.spillway.kafka.coordinator.FakePartitions;
 import io.spillway.metadata.TopicConfig;
 import io.spillway.metadata.TopicCreator;
 import io.spillway.protocol.server.ConnectionInfo;

@@ -3,6 +3,7 @@ package io.spillway.kafka.group;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.spillway.kafka.coordinator.FakePartition;
 import io.spillway.request.group.OffsetsTopic;
 import java.lang.management.ManagementFactory;
 import java.util.List;

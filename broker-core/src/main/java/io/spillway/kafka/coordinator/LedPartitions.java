@@ -1,4 +1,4 @@
-package io.spillway.kafka.group;
+package io.spillway.kafka.coordinator;
 
 import java.util.Collection;
 import java.util.Optional;
@@ -8,8 +8,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
 import org.jspecify.annotations.Nullable;
 
-/** The offsets partitions this broker leads. Safe for any thread. */
-final class LedPartitions {
+/** The partitions of a coordinator that this broker leads. Safe for any thread. */
+public final class LedPartitions {
 
   private final ConcurrentMap<TopicPartition, LedPartition> led = new ConcurrentHashMap<>();
 

@@ -1,8 +1,7 @@
-package io.spillway.kafka.group;
+package io.spillway.kafka.coordinator;
 
 import io.spillway.partition.LocalPartitions;
 import io.spillway.partition.Partition;
-import io.spillway.request.group.OffsetsTopic;
 import io.spillway.runtime.Scheduler;
 import java.util.HashMap;
 import java.util.Map;
@@ -12,21 +11,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells the running coordinator which offsets partitions it has, one change at a time.
+ * Tells the running coordinator which partitions of its topic it has, one change at a time.
  *
  * <p>The coordinator's runtime names a load by its partition alone: were a partition unloaded and
  * elected again while a load of it is under way, the end of that load would be taken for the end of
- * the next one, and a coordinator that knows half of its groups would serve. So a partition is left
+ * the next one, and a coordinator that knows half of its state would serve. So a partition is left
  * alone until its load has ended; a load that nobody wants any more ends early (see {@link
  * PartitionLogLoader}).
  *
  * <p>A truncation (P30) voids what the coordinator holds in memory: it is unloaded and loaded from
  * what is durable.
  */
-final class Elections implements LocalPartitions.LeadershipListener, AutoCloseable {
+public final class Elections implements LocalPartitions.LeadershipListener, AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(Elections.class);
 
+  private final String topic;
   private final Scheduler scheduler;
   private final Runnable coordinatorNeeded;
   private final LedPartitions led = new LedPartitions();
@@ -34,7 +34,7 @@ final class Elections implements LocalPartitions.LeadershipListener, AutoCloseab
 
   // Scheduler only.
   private final Map<TopicPartition, Told> told = new HashMap<>();
-  private @Nullable RunningCoordinator coordinator;
+  private @Nullable HostedCoordinator coordinator;
 
   /** What the coordinator was told of a partition. */
   private static final class Told {
@@ -43,15 +43,17 @@ final class Elections implements LocalPartitions.LeadershipListener, AutoCloseab
   }
 
   /**
+   * @param topic whose partitions are coordinated
    * @param scheduler for everything that happens here
    * @param coordinatorNeeded run when there is something to coordinate; must not block
    */
-  Elections(Scheduler scheduler, Runnable coordinatorNeeded) {
+  Elections(String topic, Scheduler scheduler, Runnable coordinatorNeeded) {
+    this.topic = topic;
     this.scheduler = scheduler;
     this.coordinatorNeeded = coordinatorNeeded;
   }
 
-  LedPartitions led() {
+  public LedPartitions led() {
     return led;
   }
 
@@ -60,7 +62,7 @@ final class Elections implements LocalPartitions.LeadershipListener, AutoCloseab
    *
    * @param then run when the coordinator knows of what is led already
    */
-  void start(RunningCoordinator started, Runnable then) {
+  void start(HostedCoordinator started, Runnable then) {
     scheduler.execute(
         () -> {
           coordinator = started;
@@ -71,7 +73,7 @@ final class Elections implements LocalPartitions.LeadershipListener, AutoCloseab
 
   @Override
   public void onLeader(Partition partition) {
-    if (closed || !partition.topicPartition().topic().equals(OffsetsTopic.NAME)) {
+    if (closed || !partition.topicPartition().topic().equals(topic)) {
       return;
     }
     LedPartition elected = new LedPartition(partition, this::onTruncated);
@@ -85,7 +87,7 @@ final class Elections implements LocalPartitions.LeadershipListener, AutoCloseab
 
   @Override
   public void onResigned(TopicPartition tp, boolean deleted) {
-    if (closed || !tp.topic().equals(OffsetsTopic.NAME)) {
+    if (closed || !tp.topic().equals(topic)) {
       return;
     }
     scheduler.execute(
@@ -97,13 +99,13 @@ final class Elections implements LocalPartitions.LeadershipListener, AutoCloseab
 
   private void onTruncated(LedPartition truncated) {
     if (!closed) {
-      log.warn("{} was truncated: its groups are loaded again", truncated.topicPartition());
+      log.warn("{} was truncated: its coordinator loads it again", truncated.topicPartition());
       scheduler.execute(() -> reconcile(truncated.topicPartition()));
     }
   }
 
   /** The coordinator knows that the load has ended, well or badly. Any thread. */
-  void onLoadEnded(TopicPartition tp) {
+  public void onLoadEnded(TopicPartition tp) {
     if (!closed) {
       scheduler.execute(
           () -> {
@@ -117,7 +119,7 @@ final class Elections implements LocalPartitions.LeadershipListener, AutoCloseab
   }
 
   private void reconcile(TopicPartition tp) {
-    RunningCoordinator running = coordinator;
+    HostedCoordinator running = coordinator;
     if (running == null || closed) {
       return;
     }
@@ -131,7 +133,7 @@ final class Elections implements LocalPartitions.LeadershipListener, AutoCloseab
     }
   }
 
-  private void reconcile(RunningCoordinator running, TopicPartition tp, Told state) {
+  private void reconcile(HostedCoordinator running, TopicPartition tp, Told state) {
     if (state.loading) {
       return;
     }

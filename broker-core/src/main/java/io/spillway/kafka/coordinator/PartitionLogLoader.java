@@ -1,4 +1,4 @@
-package io.spillway.kafka.group;
+package io.spillway.kafka.coordinator;
 
 import io.spillway.partition.Partition;
 import io.spillway.runtime.Clock;
@@ -30,7 +30,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Replays an offsets partition into a coordinator, in bounded chunks, on a pool of its own.
+ * Replays a partition into a coordinator, in bounded chunks, on a pool of its own.
  *
  * <p>A load ends when everything up to the log end is durable and replayed, so that no append of an
  * earlier coordinator can become durable behind its back. A store that cannot be reached is tried
@@ -41,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * told of twice: first to the runtime, which queues its own handling of it, then to {@link
  * Elections}, which queues what it has for the partition behind that.
  */
-final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
+public final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
 
   private static final Logger log = LoggerFactory.getLogger(PartitionLogLoader.class);
   private static final long DURABILITY_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
@@ -61,7 +61,7 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
    * @param pool replays, and waits for reads; its size bounds the chunks in memory
    * @param scheduler for what is tried again later
    */
-  PartitionLogLoader(
+  public PartitionLogLoader(
       LedPartitions led,
       Consumer<TopicPartition> ended,
       Deserializer<T> deserializer,
@@ -260,7 +260,8 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
       }
       if (!warned) {
         warned = true;
-        log.warn("{}: groups wait: cannot read offset {}, trying again", tp, nextOffset, e);
+        log.warn(
+            "{}: its coordinator waits: cannot read offset {}, trying again", tp, nextOffset, e);
       }
       retryIn(UNAVAILABLE_RETRY_NANOS);
     }
@@ -276,7 +277,7 @@ final class PartitionLogLoader<T> implements CoordinatorLoader<T> {
         return;
       }
       if (!(e instanceof NotLeaderOrFollowerException)) {
-        log.error("{}: its groups cannot be loaded, failed at offset {}", tp, nextOffset, e);
+        log.error("{}: its coordinator cannot load it, failed at offset {}", tp, nextOffset, e);
       }
       result.completeExceptionally(e);
       ended.accept(tp);

@@ -1,4 +1,4 @@
-package io.spillway.kafka.group;
+package io.spillway.kafka.coordinator;
 
 import io.spillway.partition.LocalPartitions;
 import io.spillway.partition.Partition;
@@ -12,17 +12,17 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 
 /** The partitions a test says this broker leads. */
-final class FakePartitions implements LocalPartitions {
+public final class FakePartitions implements LocalPartitions {
 
   private final Map<TopicPartition, FakePartition> led = new LinkedHashMap<>();
   private final List<LeadershipListener> listeners = new CopyOnWriteArrayList<>();
 
-  synchronized void lead(FakePartition partition) {
+  public synchronized void lead(FakePartition partition) {
     led.put(partition.topicPartition(), partition);
     listeners.forEach(listener -> listener.onLeader(partition));
   }
 
-  synchronized void resign(TopicPartition tp, boolean deleted) {
+  public synchronized void resign(TopicPartition tp, boolean deleted) {
     FakePartition partition = led.remove(tp);
     if (partition != null) {
       partition.resign();
@@ -30,12 +30,12 @@ final class FakePartitions implements LocalPartitions {
     }
   }
 
-  synchronized FakePartition get(TopicPartition tp) {
+  public synchronized FakePartition get(TopicPartition tp) {
     return Optional.ofNullable(led.get(tp)).orElseThrow();
   }
 
   /** What a restarted broker finds: the same logs, and nobody subscribed. */
-  synchronized FakePartitions afterRestart() {
+  public synchronized FakePartitions afterRestart() {
     FakePartitions next = new FakePartitions();
     led.values().forEach(partition -> next.lead(partition.nextLeadership()));
     return next;

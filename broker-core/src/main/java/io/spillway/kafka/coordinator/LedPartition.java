@@ -1,4 +1,4 @@
-package io.spillway.kafka.group;
+package io.spillway.kafka.coordinator;
 
 import io.spillway.partition.Partition;
 import io.spillway.partition.Partition.HighWatermarkListener;
@@ -6,12 +6,12 @@ import java.util.function.Consumer;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * An offsets partition during one leadership of this broker.
+ * A partition of a coordinator during one leadership of this broker.
  *
  * <p>After a truncation (P30) the coordinator's state holds records that are void. Until it is
  * loaded again nothing that it makes of such state may be appended.
  */
-final class LedPartition implements HighWatermarkListener {
+public final class LedPartition implements HighWatermarkListener {
 
   private final Partition partition;
   private final Consumer<LedPartition> truncated;
@@ -27,11 +27,11 @@ final class LedPartition implements HighWatermarkListener {
     partition.addHighWatermarkListener(this);
   }
 
-  Partition partition() {
+  public Partition partition() {
     return partition;
   }
 
-  TopicPartition topicPartition() {
+  public TopicPartition topicPartition() {
     return partition.topicPartition();
   }
 

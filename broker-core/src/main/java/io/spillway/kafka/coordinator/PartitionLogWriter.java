@@ -1,4 +1,4 @@
-package io.spillway.kafka.group;
+package io.spillway.kafka.coordinator;
 
 import io.spillway.metadata.TopicConfig;
 import io.spillway.metadata.TopicConfigs;
@@ -33,7 +33,7 @@ import org.slf4j.LoggerFactory;
  * before an offset is assigned, and then an error that the coordinator turns into a retriable one:
  * no client hears anything final because the WAL is full.
  */
-final class PartitionLogWriter implements PartitionWriter {
+public final class PartitionLogWriter implements PartitionWriter {
 
   private static final Logger LOG = LoggerFactory.getLogger(PartitionLogWriter.class);
 
@@ -52,7 +52,7 @@ final class PartitionLogWriter implements PartitionWriter {
 
   private volatile LogConfig logConfig = logConfig(TopicConfig.DEFAULTS.maxMessageBytes());
 
-  PartitionLogWriter(LedPartitions led, TopicConfigs topicConfigs) {
+  public PartitionLogWriter(LedPartitions led, TopicConfigs topicConfigs) {
     this.led = led;
     this.topicConfigs = topicConfigs;
   }
@@ -112,7 +112,7 @@ final class PartitionLogWriter implements PartitionWriter {
   /**
    * The coordinator makes {@code NOT_COORDINATOR} of "not leader" and "storage error", {@code
    * COORDINATOR_NOT_AVAILABLE} of "not enough replicas" and time-outs, and hands on what it does
-   * not know, which group clients do not know either.
+   * not know, which clients do not know either.
    */
   private static ApiException forCoordinator(TopicPartition tp, RuntimeException e) {
     if (e instanceof NotLeaderOrFollowerException

@@ -1,4 +1,4 @@
-package io.spillway.kafka.group;
+package io.spillway.kafka.coordinator;
 
 import io.spillway.partition.Partition;
 import io.spillway.partition.TransactionGuard;
@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * A partition in memory whose appends become durable on another thread: at once, or when the test
  * says so.
  */
-final class FakePartition implements Partition {
+public final class FakePartition implements Partition {
 
   /** Outlives brokers, as logs do. */
   private static final Executor DURABILITY =
@@ -60,7 +60,7 @@ final class FakePartition implements Partition {
   private @Nullable Supplier<RuntimeException> appendFailure;
   private @Nullable Supplier<RuntimeException> readFailure;
 
-  FakePartition(TopicPartition tp, Uuid topicId) {
+  public FakePartition(TopicPartition tp, Uuid topicId) {
     this.tp = tp;
     this.topicId = topicId;
   }
@@ -68,27 +68,27 @@ final class FakePartition implements Partition {
   // ---- what the test decides
 
   /** From now on appends stay above the high watermark. */
-  synchronized void holdDurability() {
+  public synchronized void holdDurability() {
     held = true;
   }
 
-  void releaseDurability() {
+  public void releaseDurability() {
     synchronized (this) {
       held = false;
     }
     DURABILITY.execute(this::advance);
   }
 
-  synchronized void failAppends(@Nullable Supplier<RuntimeException> failure) {
+  public synchronized void failAppends(@Nullable Supplier<RuntimeException> failure) {
     appendFailure = failure;
   }
 
-  synchronized void failReads(@Nullable Supplier<RuntimeException> failure) {
+  public synchronized void failReads(@Nullable Supplier<RuntimeException> failure) {
     readFailure = failure;
   }
 
   /** P30. */
-  void truncateToHighWatermark() {
+  public void truncateToHighWatermark() {
     long end;
     synchronized (this) {
       batches.tailMap(highWatermark, true).clear();
@@ -100,17 +100,17 @@ final class FakePartition implements Partition {
   }
 
   /** Nothing is readable before the log end any more. */
-  synchronized void trimAll() {
+  public synchronized void trimAll() {
     batches.clear();
     logStartOffset = logEndOffset;
   }
 
-  synchronized void resign() {
+  public synchronized void resign() {
     led = false;
   }
 
   /** The same log, led again. */
-  synchronized FakePartition nextLeadership() {
+  public synchronized FakePartition nextLeadership() {
     FakePartition next = new FakePartition(tp, topicId);
     next.batches.putAll(batches.headMap(highWatermark, false));
     next.logStartOffset = logStartOffset;
@@ -121,7 +121,7 @@ final class FakePartition implements Partition {
   }
 
   /** Bytes that are no batch, durable at once. */
-  synchronized void appendGarbage() {
+  public synchronized void appendGarbage() {
     byte[] copy = batches.lastEntry().getValue().clone();
     copy[copy.length - 1] ^= 1;
     MutableRecordBatch batch = only(copy);
@@ -132,7 +132,7 @@ final class FakePartition implements Partition {
     highWatermark = logEndOffset;
   }
 
-  int listenerCount() {
+  public int listenerCount() {
     return listeners.size();
   }
 

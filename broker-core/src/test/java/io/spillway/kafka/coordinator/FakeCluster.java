@@ -1,4 +1,4 @@
-package io.spillway.kafka.group;
+package io.spillway.kafka.coordinator;
 
 import io.spillway.kafka.metadata.KafkaImageSubscriber;
 import io.spillway.metadata.ClusterMetadata;
@@ -20,9 +20,9 @@ import org.apache.kafka.image.MetadataProvenance;
 /**
  * Metadata of a cluster where one broker leads all, told both ways: our view, and Kafka's image.
  */
-final class FakeCluster {
+public final class FakeCluster {
 
-  static final int NODE = 1;
+  public static final int NODE = 1;
 
   private static final String GROUP_VERSION = "group.version";
 
@@ -30,37 +30,37 @@ final class FakeCluster {
   private volatile MetadataImage image = MetadataImage.EMPTY;
   private volatile TestMetadata view = new TestMetadata();
 
-  FakeCluster() {
+  public FakeCluster() {
     view.feature(GROUP_VERSION, 1);
   }
 
   /** The newest view. */
-  ClusterMetadata view() {
+  public ClusterMetadata view() {
     return view;
   }
 
-  void subscribe(KafkaImageSubscriber subscriber) {
+  public void subscribe(KafkaImageSubscriber subscriber) {
     subscribers.add(subscriber);
     subscriber.onImage(new MetadataDelta.Builder().setImage(image).build(), image);
   }
 
   /** The same cluster, seen by a broker that starts. */
-  FakeCluster afterRestart() {
+  public FakeCluster afterRestart() {
     FakeCluster next = new FakeCluster();
     next.image = image;
     next.view = view;
     return next;
   }
 
-  void withoutGroupVersion() {
+  public void withoutGroupVersion() {
     changeView(next -> next.withoutFeature(GROUP_VERSION));
   }
 
-  void fence() {
+  public void fence() {
     changeView(next -> next.fence(NODE));
   }
 
-  Uuid createTopic(String name, int partitions) {
+  public Uuid createTopic(String name, int partitions) {
     Uuid id = Uuid.randomUuid();
     changeView(
         next ->
@@ -82,13 +82,13 @@ final class FakeCluster {
     return id;
   }
 
-  void deleteTopic(String name) {
+  public void deleteTopic(String name) {
     Uuid id = view.topic(name).orElseThrow().id();
     changeView(next -> next.delete(name));
     change(delta -> delta.replay(new RemoveTopicRecord().setTopicId(id)));
   }
 
-  void setGroupConfig(String groupId, String name, String value) {
+  public void setGroupConfig(String groupId, String name, String value) {
     changeView(next -> next.configure(ConfigResource.Type.GROUP, groupId));
     change(
         delta ->
