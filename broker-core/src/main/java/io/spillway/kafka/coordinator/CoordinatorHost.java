@@ -88,11 +88,6 @@ public final class CoordinatorHost<C extends HostedCoordinator>
     return found == null ? 0 : found.partitions().size();
   }
 
-  /** The newest image that was told. */
-  public MetadataImage image() {
-    return image;
-  }
-
   /** Whether nothing has needed the coordinator so far, and nothing could: there is no topic. */
   public boolean isUnused() {
     return !wanted.get() && topicPartitions() == 0;

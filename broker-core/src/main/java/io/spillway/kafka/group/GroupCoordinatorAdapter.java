@@ -7,8 +7,8 @@ import io.spillway.partition.LocalPartitions;
 import io.spillway.partition.MarkerWriter;
 import io.spillway.partition.TransactionMarker;
 import io.spillway.request.RequestContext;
+import io.spillway.request.coordinator.CoordinatorTopic;
 import io.spillway.request.group.GroupService;
-import io.spillway.request.group.OffsetsTopic;
 import io.spillway.runtime.Clock;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.Threads;
@@ -73,7 +73,7 @@ final class GroupCoordinatorAdapter implements GroupService, MarkerWriter, AutoC
     this.host =
         new CoordinatorHost<>(
             "group coordinator",
-            OffsetsTopic.NAME,
+            CoordinatorTopic.OFFSETS,
             clock,
             leadership,
             metadata,

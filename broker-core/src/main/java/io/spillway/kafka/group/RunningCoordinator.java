@@ -9,7 +9,7 @@ import io.spillway.kafka.coordinator.PartitionLogLoader;
 import io.spillway.kafka.coordinator.PartitionLogWriter;
 import io.spillway.metadata.TopicConfigs;
 import io.spillway.partition.LocalPartitions;
-import io.spillway.request.group.OffsetsTopic;
+import io.spillway.request.coordinator.CoordinatorTopic;
 import io.spillway.runtime.Clock;
 import io.spillway.runtime.Scheduler;
 import java.util.Optional;
@@ -104,7 +104,7 @@ final class RunningCoordinator implements HostedCoordinator {
   }
 
   private static int offsetsPartitions(MetadataImage image, CoordinatorSettings settings) {
-    TopicImage topic = image.topics().getTopic(OffsetsTopic.NAME);
+    TopicImage topic = image.topics().getTopic(CoordinatorTopic.OFFSETS);
     return topic == null ? settings.group().offsetsTopicPartitions() : topic.partitions().size();
   }
 

@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.metadata.ConfigRecord;
+import org.apache.kafka.common.metadata.FeatureLevelRecord;
 import org.apache.kafka.common.metadata.PartitionRecord;
 import org.apache.kafka.common.metadata.RemoveTopicRecord;
 import org.apache.kafka.common.metadata.TopicRecord;
@@ -58,6 +59,14 @@ public final class FakeCluster {
 
   public void fence() {
     changeView(next -> next.fence(NODE));
+  }
+
+  /** Finalizes a level of a feature. */
+  public void feature(String name, int level) {
+    changeView(next -> next.feature(name, level));
+    change(
+        delta ->
+            delta.replay(new FeatureLevelRecord().setName(name).setFeatureLevel((short) level)));
   }
 
   public Uuid createTopic(String name, int partitions) {

@@ -39,6 +39,7 @@ public final class FakePartition implements Partition {
 
   private final TopicPartition tp;
   private final Uuid topicId;
+  private final Executor durability;
   private final TreeMap<Long, byte[]> batches = new TreeMap<>();
   private final List<HighWatermarkListener> listeners = new CopyOnWriteArrayList<>();
 
@@ -61,8 +62,16 @@ public final class FakePartition implements Partition {
   private @Nullable Supplier<RuntimeException> readFailure;
 
   public FakePartition(TopicPartition tp, Uuid topicId) {
+    this(tp, topicId, DURABILITY);
+  }
+
+  /**
+   * @param durability where appends become durable
+   */
+  public FakePartition(TopicPartition tp, Uuid topicId, Executor durability) {
     this.tp = tp;
     this.topicId = topicId;
+    this.durability = durability;
   }
 
   // ---- what the test decides
@@ -76,7 +85,7 @@ public final class FakePartition implements Partition {
     synchronized (this) {
       held = false;
     }
-    DURABILITY.execute(this::advance);
+    durability.execute(this::advance);
   }
 
   public synchronized void failAppends(@Nullable Supplier<RuntimeException> failure) {
@@ -111,7 +120,7 @@ public final class FakePartition implements Partition {
 
   /** The same log, led again. */
   public synchronized FakePartition nextLeadership() {
-    FakePartition next = new FakePartition(tp, topicId);
+    FakePartition next = new FakePartition(tp, topicId, durability);
     next.batches.putAll(batches.headMap(highWatermark, false));
     next.logStartOffset = logStartOffset;
     next.logEndOffset = highWatermark;
@@ -199,7 +208,7 @@ public final class FakePartition implements Partition {
       batches.put(logEndOffset, array);
       logEndOffset += count;
     }
-    DURABILITY.execute(this::advance);
+    durability.execute(this::advance);
     return logEndOffset;
   }
 

@@ -75,13 +75,6 @@ final class DataBroker {
                 timers,
                 failures),
             new OffsetForLeaderEpochHandler(locator, open),
-            new InitProducerIdHandler(
-                new ProducerIds(
-                    () -> {
-                      CompletableFuture<ProducerIdBlock> block = new CompletableFuture<>();
-                      blocks.add(block);
-                      return block;
-                    })),
             new DescribeProducersHandler(locator, open),
             new WriteTxnMarkersHandler(
                 new LocalMarkers(

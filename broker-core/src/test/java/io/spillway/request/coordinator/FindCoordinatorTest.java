@@ -1,18 +1,20 @@
-package io.spillway.kafka.group;
+package io.spillway.request.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.spillway.kafka.coordinator.FakeCluster;
-import io.spillway.request.group.OffsetsTopic;
+import io.spillway.kafka.coordinator.WirePipeline;
+import io.spillway.metadata.TopicCreator;
+import io.spillway.runtime.SystemClock;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.common.message.FindCoordinatorRequestData;
 import org.apache.kafka.common.message.FindCoordinatorResponseData;
 import org.apache.kafka.common.message.FindCoordinatorResponseData.Coordinator;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.Errors;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -23,24 +25,30 @@ class FindCoordinatorTest {
   private static final byte TRANSACTION = 1;
   private static final byte SHARE = 2;
 
-  private final GroupBroker broker =
-      new GroupBroker(
-          Map.of(
-              "offsets.topic.num.partitions", "7",
-              "offsets.topic.replication.factor", "3",
-              "offsets.topic.segment.bytes", "1048576"));
-
-  @AfterEach
-  void close() {
-    broker.close();
-  }
+  private final FakeCluster cluster = new FakeCluster();
+  private final List<String> created = new ArrayList<>();
+  private final TopicCreator creator =
+      (name, count, replicationFactor, configs) -> {
+        created.add(name + " " + count + " " + replicationFactor + " " + configs);
+        return new CompletableFuture<>();
+      };
+  private final WirePipeline pipeline =
+      new WirePipeline(
+          List.of(
+              new FindCoordinatorHandler(
+                  cluster::view,
+                  new CoordinatorTopics(cluster::view, creator),
+                  new CoordinatorTopic(CoordinatorTopic.OFFSETS, 7, (short) 3, Map.of("a", "b")),
+                  new CoordinatorTopic(
+                      CoordinatorTopic.TRANSACTIONS, 5, (short) 2, Map.of("c", "d")))),
+          new SystemClock());
 
   @ParameterizedTest
   @ValueSource(ints = {0, 1, 2, 3})
   void versionsOfOneKeyAnswerOneCoordinator(int version) {
     assertThat(Errors.forCode(findOne(version, GROUP).errorCode()))
         .isEqualTo(Errors.COORDINATOR_NOT_AVAILABLE);
-    broker.cluster.createTopic(OffsetsTopic.NAME, 7);
+    cluster.createTopic(CoordinatorTopic.OFFSETS, 7);
     FindCoordinatorResponseData found = findOne(version, GROUP);
     assertThat(Errors.forCode(found.errorCode())).isEqualTo(Errors.NONE);
     assertThat(found.nodeId()).isEqualTo(FakeCluster.NODE);
@@ -54,7 +62,7 @@ class FindCoordinatorTest {
   @ParameterizedTest
   @ValueSource(ints = {4, 5, 6})
   void laterVersionsAnswerEveryKey(int version) {
-    broker.cluster.createTopic(OffsetsTopic.NAME, 7);
+    cluster.createTopic(CoordinatorTopic.OFFSETS, 7);
     assertThat(find(version, GROUP, "a", "b", ""))
         .extracting(c -> c.key() + " " + Errors.forCode(c.errorCode()) + " " + c.nodeId())
         .containsExactly("a NONE 1", "b NONE 1", " NONE 1");
@@ -62,40 +70,22 @@ class FindCoordinatorTest {
   }
 
   @Test
-  void theOffsetsTopicIsAskedForAsConfigured() {
+  void aTopicThatIsMissingIsAskedForAsConfigured() {
     find(6, GROUP, "a");
-    assertThat(broker.created).hasSize(1);
-    assertThat(broker.created.get(0))
-        .startsWith("__consumer_offsets 7 3 ")
-        .contains("cleanup.policy=compact")
-        .contains("compression.type=producer")
-        .contains("segment.bytes=1048576");
+    find(6, TRANSACTION, "a");
+    assertThat(created)
+        .containsExactly("__consumer_offsets 7 3 {a=b}", "__transaction_state 5 2 {c=d}");
   }
 
   @Test
-  void findingACoordinatorStartsNone() {
-    Set<Thread> before = Set.copyOf(Thread.getAllStackTraces().keySet());
-    broker.cluster.createTopic(OffsetsTopic.NAME, 7);
-    find(6, GROUP, "a");
-    assertThat(broker.groups.lag().report(10).join().entries()).isEmpty();
-    assertThat(before)
-        .containsAll(
-            Thread.getAllStackTraces().keySet().stream()
-                .filter(thread -> thread.getName().contains("group-coordinator"))
-                .toList());
-  }
-
-  @Test
-  void transactionsGetANamedFinalErrorAtOnce() {
-    Coordinator refused = find(6, TRANSACTION, "tx").get(0);
-    assertThat(Errors.forCode(refused.errorCode()))
-        .isEqualTo(Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-    assertThat(refused.errorMessage()).contains("transactional.id");
-    FindCoordinatorResponseData old = findOne(3, TRANSACTION);
-    assertThat(Errors.forCode(old.errorCode()))
-        .isEqualTo(Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-    assertThat(old.errorMessage()).contains("transactional.id");
-    assertThat(broker.created).isEmpty();
+  void eachKindOfKeyHasATopicOfItsOwn() {
+    cluster.createTopic(CoordinatorTopic.TRANSACTIONS, 5);
+    assertThat(Errors.forCode(find(6, GROUP, "a").get(0).errorCode()))
+        .isEqualTo(Errors.COORDINATOR_NOT_AVAILABLE);
+    assertThat(find(6, TRANSACTION, "a", "b"))
+        .extracting(c -> c.key() + " " + Errors.forCode(c.errorCode()) + " " + c.nodeId())
+        .containsExactly("a NONE 1", "b NONE 1");
+    assertThat(findOne(3, TRANSACTION).nodeId()).isEqualTo(FakeCluster.NODE);
   }
 
   @ParameterizedTest
@@ -107,8 +97,8 @@ class FindCoordinatorTest {
 
   @Test
   void aFencedLeaderIsNotNamed() {
-    broker.cluster.createTopic(OffsetsTopic.NAME, 7);
-    broker.cluster.fence();
+    cluster.createTopic(CoordinatorTopic.OFFSETS, 7);
+    cluster.fence();
     assertThat(Errors.forCode(find(6, GROUP, "a").get(0).errorCode()))
         .isEqualTo(Errors.COORDINATOR_NOT_AVAILABLE);
   }
@@ -118,12 +108,12 @@ class FindCoordinatorTest {
     if (version > 0) {
       request.setKeyType(keyType);
     }
-    return broker.call(
+    return pipeline.call(
         ApiKeys.FIND_COORDINATOR, version, request, FindCoordinatorResponseData.class);
   }
 
   private List<Coordinator> find(int version, byte keyType, String... keys) {
-    return broker
+    return pipeline
         .call(
             ApiKeys.FIND_COORDINATOR,
             version,

@@ -1,15 +1,14 @@
-package io.spillway.request.group;
+package io.spillway.request;
 
-import io.spillway.request.Exchange;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.common.protocol.ApiMessage;
 
 /** Answers an exchange with what a future comes to. */
-final class Replies {
+public final class Replies {
 
   private Replies() {}
 
-  static void send(Exchange exchange, CompletableFuture<? extends ApiMessage> answer) {
+  public static void send(Exchange exchange, CompletableFuture<? extends ApiMessage> answer) {
     answer.whenComplete(
         (response, error) -> {
           if (error != null) {

@@ -1,4 +1,4 @@
-package io.spillway.request.data;
+package io.spillway.request.transaction;
 
 import io.spillway.metadata.ControlPlane.ProducerIdBlock;
 import java.util.ArrayDeque;
@@ -11,7 +11,7 @@ import java.util.function.Supplier;
  * Producer ids, each given once: taken from blocks that the controller hands out. One block is
  * asked for at a time; who comes meanwhile waits. Any thread.
  */
-final class ProducerIds {
+public final class ProducerIds {
 
   private final Supplier<CompletableFuture<ProducerIdBlock>> allocate;
   private final ArrayDeque<CompletableFuture<Long>> waiting = new ArrayDeque<>();
@@ -19,11 +19,11 @@ final class ProducerIds {
   private long endOfBlock;
   private boolean asking;
 
-  ProducerIds(Supplier<CompletableFuture<ProducerIdBlock>> allocate) {
+  public ProducerIds(Supplier<CompletableFuture<ProducerIdBlock>> allocate) {
     this.allocate = allocate;
   }
 
-  CompletableFuture<Long> next() {
+  public CompletableFuture<Long> next() {
     CompletableFuture<Long> id = new CompletableFuture<>();
     synchronized (this) {
       if (next < endOfBlock) {

@@ -1,0 +1,50 @@
+package io.spillway.kafka.transaction;
+
+import static io.spillway.kafka.transaction.Decision.refuse;
+
+import io.spillway.kafka.transaction.Decision.Change;
+import io.spillway.kafka.transaction.Decision.Keep;
+import io.spillway.request.transaction.ProducerOutcome;
+import java.util.OptionalLong;
+import java.util.Set;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.protocol.Errors;
+import org.apache.kafka.server.common.TransactionVersion;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Adds partitions to the transaction of a producer, which the first one opens.
+ *
+ * @param version what the client ends transactions with: 0 or 2
+ */
+record PartitionsRule(
+    long producerId,
+    short epoch,
+    Set<TopicPartition> partitions,
+    TransactionVersion version,
+    long nowMs)
+    implements Rule {
+
+  @Override
+  public Decision decide(@Nullable Transaction current, OptionalLong freshId) {
+    Errors error = mayChange(current, producerId, epoch);
+    if (error != Errors.NONE || current == null) {
+      return refuse(error);
+    }
+    if (current.isOpen() && current.partitions().containsAll(partitions)) {
+      return new Keep(ProducerOutcome.UNCHANGED);
+    }
+    return new Change(current.with(partitions, version, nowMs), ProducerOutcome.UNCHANGED);
+  }
+
+  /** Whether the producer may add to its transaction, or ask about it, now. */
+  static Errors mayChange(@Nullable Transaction current, long producerId, short epoch) {
+    if (current == null || current.producerId() != producerId) {
+      return Errors.INVALID_PRODUCER_ID_MAPPING;
+    }
+    if (current.producerEpoch() != epoch) {
+      return Errors.PRODUCER_FENCED;
+    }
+    return current.isEnding() ? Errors.CONCURRENT_TRANSACTIONS : Errors.NONE;
+  }
+}
