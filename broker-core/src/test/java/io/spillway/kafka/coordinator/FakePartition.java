@@ -57,6 +57,7 @@ public final class FakePartition implements Partition {
   private long logEndOffset;
   private long highWatermark;
   private boolean held;
+  private boolean succeeded;
   private boolean led = true;
   private @Nullable Supplier<RuntimeException> appendFailure;
   private @Nullable Supplier<RuntimeException> readFailure;
@@ -118,8 +119,9 @@ public final class FakePartition implements Partition {
     led = false;
   }
 
-  /** The same log, led again. */
+  /** The same log, led again: what is not durable by now never is. */
   public synchronized FakePartition nextLeadership() {
+    succeeded = true;
     FakePartition next = new FakePartition(tp, topicId, durability);
     next.batches.putAll(batches.headMap(highWatermark, false));
     next.logStartOffset = logStartOffset;
@@ -227,7 +229,7 @@ public final class FakePartition implements Partition {
   private void advance() {
     long reached;
     synchronized (this) {
-      if (held || highWatermark == logEndOffset) {
+      if (held || succeeded || highWatermark == logEndOffset) {
         return;
       }
       highWatermark = logEndOffset;
