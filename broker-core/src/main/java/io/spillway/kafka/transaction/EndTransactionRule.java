@@ -16,19 +16,18 @@ import org.jspecify.annotations.Nullable;
 /**
  * A producer ends its transaction (KIP-98, and KIP-890 from version 2 on).
  *
- * <p>Before version 2 the epoch stays, so that a repeat and the end of the next transaction look
- * alike; the state alone answers. From version 2 on each transaction has an epoch of its own. A
- * request with the epoch before the present one repeats the last end, one with the present epoch is
- * about the transaction after it, which may be empty when it is aborted:
+ * <p>While the transaction before is being ended, every producer of the id waits. Before version 2
+ * the epoch stays, so that a repeat and the end of the next transaction look alike; the state alone
+ * answers. From version 2 on each transaction has an epoch of its own. A request with the epoch
+ * before the present one repeats the last end, one with the present epoch is about the transaction
+ * after it, which may be empty when it is aborted:
  *
  * <pre>
- * state             commit, repeat   commit, present    abort, repeat    abort, present
- * Empty             fenced           invalid state      fenced           next epoch
- * Ongoing           fenced           next epoch         fenced           next epoch
- * PrepareCommit     concurrent       fenced             invalid state    fenced
- * PrepareAbort      invalid state    fenced             concurrent       fenced
- * CompleteCommit    done             invalid state      invalid state    next epoch
- * CompleteAbort     invalid state    invalid state      done             next epoch
+ * state            commit, repeat   commit, present   abort, repeat    abort, present
+ * Empty            fenced           invalid state     fenced           next epoch
+ * Ongoing          fenced           next epoch        fenced           next epoch
+ * CompleteCommit   done             invalid state     invalid state    next epoch
+ * CompleteAbort    invalid state    invalid state     done             next epoch
  * </pre>
  *
  * <p>Done answers who the producer is now. After its last epoch it has another producer id: a
@@ -57,24 +56,31 @@ record EndTransactionRule(
     if (current.producerEpoch() != epoch) {
       return refuse(Errors.PRODUCER_FENCED);
     }
-    if (current.isOpen()) {
-      return ending().end(current, freshId);
+    if (current.isEnding()) {
+      return refuse(Errors.CONCURRENT_TRANSACTIONS);
     }
-    return ended(current, ProducerOutcome.UNCHANGED);
+    return current.isOpen()
+        ? ending().end(current, freshId)
+        : ended(current, ProducerOutcome.UNCHANGED);
   }
 
   private Decision withEpochs(Transaction current, OptionalLong freshId) {
+    // Before anything else: the producer may know its next identity already.
+    if (current.isEnding()) {
+      return refuse(Errors.CONCURRENT_TRANSACTIONS);
+    }
     boolean renamed = repeatsUnderFormerId(current);
     if (current.producerId() != producerId && !renamed) {
       return refuse(Errors.INVALID_PRODUCER_ID_MAPPING);
     }
-    boolean repeats = renamed || current.producerEpoch() == epoch + 1;
-    if (!mayCarry(current, repeats)) {
-      return refuse(Errors.PRODUCER_FENCED);
-    }
+    boolean hasEnded = !current.isOpen() && current.state() != TransactionState.EMPTY;
+    boolean repeats = hasEnded && (renamed || current.producerEpoch() == epoch + 1);
     if (repeats) {
       return ended(
           current, ProducerOutcome.identity(current.producerId(), current.producerEpoch()));
+    }
+    if (current.producerEpoch() != epoch) {
+      return refuse(Errors.PRODUCER_FENCED);
     }
     boolean nothingToCommit = commit && !current.isOpen();
     return nothingToCommit ? refuse(Errors.INVALID_TXN_STATE) : ending().end(current, freshId);
@@ -87,23 +93,12 @@ record EndTransactionRule(
         && current.producerEpoch() == 0;
   }
 
-  private boolean mayCarry(Transaction current, boolean repeats) {
-    boolean present = current.producerEpoch() == epoch;
-    return switch (current.state()) {
-      case EMPTY, ONGOING -> present;
-      case PREPARE_COMMIT, PREPARE_ABORT -> repeats;
-      case COMPLETE_COMMIT, COMPLETE_ABORT -> repeats || present;
-      case DEAD, PREPARE_EPOCH_FENCE -> false;
-    };
-  }
-
-  /** About a transaction whose end is decided: the same again, or the opposite. */
+  /** The last end again, or the opposite of it. */
   private Decision ended(Transaction current, ProducerOutcome done) {
     boolean none = current.state() == TransactionState.EMPTY;
-    if (none || current.committed() != commit) {
-      return refuse(Errors.INVALID_TXN_STATE);
-    }
-    return current.isEnding() ? refuse(Errors.CONCURRENT_TRANSACTIONS) : new Keep(done);
+    return none || current.committed() != commit
+        ? refuse(Errors.INVALID_TXN_STATE)
+        : new Keep(done);
   }
 
   private Ending ending() {

@@ -35,11 +35,11 @@ record InitProducerIdRule(
           ? new NeedsProducerId()
           : begin(Transaction.first(freshId.getAsLong(), timeoutMs, nowMs));
     }
-    if (claim.isPresent() && !isOrWas(claim.get(), current)) {
-      return refuse(Errors.PRODUCER_FENCED);
-    }
     if (current.isEnding()) {
       return refuse(Errors.CONCURRENT_TRANSACTIONS);
+    }
+    if (claim.isPresent() && !isOrWas(claim.get(), current)) {
+      return refuse(Errors.PRODUCER_FENCED);
     }
     return current.isOpen() ? fence(current, freshId) : next(current, freshId);
   }

@@ -27,7 +27,11 @@ record PartitionsRule(
 
   @Override
   public Decision decide(@Nullable Transaction current, OptionalLong freshId) {
-    Errors error = mayChange(current, producerId, epoch);
+    // Before anything else: the producer may know its next identity already.
+    if (current != null && current.isEnding()) {
+      return refuse(Errors.CONCURRENT_TRANSACTIONS);
+    }
+    Errors error = mayAsk(current, producerId, epoch);
     if (error != Errors.NONE || current == null) {
       return refuse(error);
     }
@@ -37,8 +41,8 @@ record PartitionsRule(
     return new Change(current.with(partitions, version, nowMs), ProducerOutcome.UNCHANGED);
   }
 
-  /** Whether the producer may add to its transaction, or ask about it, now. */
-  static Errors mayChange(@Nullable Transaction current, long producerId, short epoch) {
+  /** Whether it is the producer, and its transaction is not being ended. */
+  static Errors mayAsk(@Nullable Transaction current, long producerId, short epoch) {
     if (current == null || current.producerId() != producerId) {
       return Errors.INVALID_PRODUCER_ID_MAPPING;
     }

@@ -90,7 +90,7 @@ final class TransactionShard implements CoordinatorShard<TransactionRecord> {
   CoordinatorResult<Map<TopicPartition, Errors>, TransactionRecord> verify(
       String id, long producerId, short producerEpoch, Set<TopicPartition> asked) {
     Transaction current = transactions.get(id);
-    Errors error = PartitionsRule.mayChange(current, producerId, producerEpoch);
+    Errors error = PartitionsRule.mayAsk(current, producerId, producerEpoch);
     Map<TopicPartition, Errors> errors = new HashMap<>();
     for (TopicPartition tp : asked) {
       boolean added = current != null && current.partitions().contains(tp);

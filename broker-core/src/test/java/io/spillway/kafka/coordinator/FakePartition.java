@@ -44,12 +44,12 @@ public final class FakePartition implements Partition {
   private final List<HighWatermarkListener> listeners = new CopyOnWriteArrayList<>();
 
   /** What was to be verified, and what comes of it. */
-  final List<String> verified = new CopyOnWriteArrayList<>();
+  public final List<String> verified = new CopyOnWriteArrayList<>();
 
   /** The guards that came with appends. */
-  final List<TransactionGuard> appendedWith = new CopyOnWriteArrayList<>();
+  public final List<TransactionGuard> appendedWith = new CopyOnWriteArrayList<>();
 
-  volatile CompletableFuture<TransactionGuard> verification =
+  public volatile CompletableFuture<TransactionGuard> verification =
       CompletableFuture.completedFuture(TransactionGuard.NONE);
 
   private int leaderEpoch;

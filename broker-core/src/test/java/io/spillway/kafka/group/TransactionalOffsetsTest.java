@@ -2,9 +2,10 @@ package io.spillway.kafka.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.kafka.coordinator.FakePartition;
 import io.spillway.partition.TransactionGuard;
 import io.spillway.partition.TransactionMarker;
-import io.spillway.request.group.OffsetsTopic;
+import io.spillway.request.coordinator.CoordinatorTopic;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -160,7 +161,8 @@ class TransactionalOffsetsTest {
   private Errors end(String groupId, boolean committed) {
     TopicPartition tp =
         new TopicPartition(
-            OffsetsTopic.NAME, OffsetsTopic.partitionOf(groupId, GroupBroker.OFFSETS_PARTITIONS));
+            CoordinatorTopic.OFFSETS,
+            CoordinatorTopic.partitionOf(groupId, GroupBroker.OFFSETS_PARTITIONS));
     return GroupBroker.await(
         broker.groups.markers().write(tp, marker(committed)).toCompletableFuture());
   }

@@ -42,15 +42,22 @@ class EndTransactionRuleTest {
     "ONGOING,         true,   1, PRODUCER_FENCED,         kept",
     "ONGOING,         false, -1, PRODUCER_FENCED,         kept",
     "ONGOING,         false,  0, NONE +1,                 PREPARE_ABORT",
-    "PREPARE_COMMIT,  true,  -2, PRODUCER_FENCED,         kept",
+    "PREPARE_COMMIT,  true,  -2, CONCURRENT_TRANSACTIONS, kept",
     "PREPARE_COMMIT,  true,  -1, CONCURRENT_TRANSACTIONS, kept",
-    "PREPARE_COMMIT,  true,   0, PRODUCER_FENCED,         kept",
-    "PREPARE_COMMIT,  false, -1, INVALID_TXN_STATE,       kept",
-    "PREPARE_COMMIT,  false,  0, PRODUCER_FENCED,         kept",
-    "PREPARE_ABORT,   true,  -1, INVALID_TXN_STATE,       kept",
-    "PREPARE_ABORT,   true,   0, PRODUCER_FENCED,         kept",
+    "PREPARE_COMMIT,  true,   0, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_COMMIT,  true,   1, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_COMMIT,  false, -2, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_COMMIT,  false, -1, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_COMMIT,  false,  0, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_COMMIT,  false,  1, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_ABORT,   true,  -2, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_ABORT,   true,  -1, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_ABORT,   true,   0, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_ABORT,   true,   1, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_ABORT,   false, -2, CONCURRENT_TRANSACTIONS, kept",
     "PREPARE_ABORT,   false, -1, CONCURRENT_TRANSACTIONS, kept",
-    "PREPARE_ABORT,   false,  0, PRODUCER_FENCED,         kept",
+    "PREPARE_ABORT,   false,  0, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_ABORT,   false,  1, CONCURRENT_TRANSACTIONS, kept",
     "COMPLETE_COMMIT, true,  -2, PRODUCER_FENCED,         kept",
     "COMPLETE_COMMIT, true,  -1, NONE +0,                 kept",
     "COMPLETE_COMMIT, true,   0, INVALID_TXN_STATE,       kept",
@@ -90,8 +97,8 @@ class EndTransactionRuleTest {
     "ONGOING,         true,   1, PRODUCER_FENCED,         kept",
     "PREPARE_COMMIT,  true,   0, CONCURRENT_TRANSACTIONS, kept",
     "PREPARE_COMMIT,  true,  -1, PRODUCER_FENCED,         kept",
-    "PREPARE_COMMIT,  false,  0, INVALID_TXN_STATE,       kept",
-    "PREPARE_ABORT,   true,   0, INVALID_TXN_STATE,       kept",
+    "PREPARE_COMMIT,  false,  0, CONCURRENT_TRANSACTIONS, kept",
+    "PREPARE_ABORT,   true,   0, CONCURRENT_TRANSACTIONS, kept",
     "PREPARE_ABORT,   false,  0, CONCURRENT_TRANSACTIONS, kept",
     "COMPLETE_COMMIT, true,   0, NONE,                    kept",
     "COMPLETE_COMMIT, true,  -1, PRODUCER_FENCED,         kept",
@@ -121,6 +128,24 @@ class EndTransactionRuleTest {
         .isEqualTo("INVALID_PRODUCER_ID_MAPPING");
     assertThat(told(rule(EPOCH, true, version).decide(null, OptionalLong.empty())))
         .isEqualTo("INVALID_PRODUCER_ID_MAPPING");
+  }
+
+  /** It has been told who it is after the end, and comes before that is so. */
+  @Test
+  void aProducerWithItsNextIdentityWaits() {
+    Transaction last = in(TransactionState.ONGOING, Transaction.LAST_CLIENT_EPOCH);
+    Change change =
+        (Change)
+            rule(Transaction.LAST_CLIENT_EPOCH, true, TransactionVersion.TV_2)
+                .decide(last, OptionalLong.of(77));
+    Rule next = new EndTransactionRule(77, (short) 0, false, TransactionVersion.TV_2, NOW);
+    assertThat(told(next.decide(change.next(), OptionalLong.empty())))
+        .isEqualTo("CONCURRENT_TRANSACTIONS");
+    assertThat(
+            told(
+                new PartitionsRule(77, (short) 0, TOUCHED, TransactionVersion.TV_2, NOW)
+                    .decide(change.next(), OptionalLong.empty())))
+        .isEqualTo("CONCURRENT_TRANSACTIONS");
   }
 
   @Test

@@ -107,8 +107,10 @@ class InitProducerIdRuleTest {
       value = TransactionState.class,
       names = {"PREPARE_COMMIT", "PREPARE_ABORT"})
   void whatIsBeingEndedIsWaitedFor(TransactionState state) {
-    Decision decision = rule(null).decide(in(state, EPOCH), OptionalLong.empty());
-    assertThat(decision).isEqualTo(Decision.refuse(Errors.CONCURRENT_TRANSACTIONS));
+    for (Claim claim : new Claim[] {null, new Claim(ID, EPOCH), new Claim(ID + 1, EPOCH)}) {
+      Decision decision = rule(claim).decide(in(state, EPOCH), OptionalLong.empty());
+      assertThat(decision).isEqualTo(Decision.refuse(Errors.CONCURRENT_TRANSACTIONS));
+    }
   }
 
   @ParameterizedTest

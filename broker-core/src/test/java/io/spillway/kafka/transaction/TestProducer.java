@@ -20,6 +20,7 @@ import org.apache.kafka.common.message.EndTxnResponseData;
 import org.apache.kafka.common.message.InitProducerIdRequestData;
 import org.apache.kafka.common.message.InitProducerIdResponseData;
 import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.Errors;
 
 /**
@@ -117,6 +118,16 @@ final class TestProducer {
   }
 
   List<Errors> addEach(int version, TopicPartition... partitions) {
+    AddPartitionsToTxnResponseData answer =
+        (AddPartitionsToTxnResponseData) world.await(addLater(version, partitions));
+    List<Errors> errors = new ArrayList<>();
+    for (TopicPartition tp : partitions) {
+      errors.add(error(answer.resultsByTopicV3AndBelow().find(tp.topic()), tp));
+    }
+    return errors;
+  }
+
+  CompletableFuture<ApiMessage> addLater(int version, TopicPartition... partitions) {
     AddPartitionsToTxnRequestData request =
         new AddPartitionsToTxnRequestData()
             .setV3AndBelowTransactionalId(transactionalId)
@@ -130,14 +141,7 @@ final class TestProducer {
                   .setName(tp.topic())
                   .setPartitions(List.of(tp.partition())));
     }
-    AddPartitionsToTxnResponseData answer =
-        world.call(
-            ApiKeys.ADD_PARTITIONS_TO_TXN, version, request, AddPartitionsToTxnResponseData.class);
-    List<Errors> errors = new ArrayList<>();
-    for (TopicPartition tp : partitions) {
-      errors.add(error(answer.resultsByTopicV3AndBelow().find(tp.topic()), tp));
-    }
-    return errors;
+    return world.send(ApiKeys.ADD_PARTITIONS_TO_TXN, version, request);
   }
 
   /** As a partition's leader does for the client, version 4 and above. */

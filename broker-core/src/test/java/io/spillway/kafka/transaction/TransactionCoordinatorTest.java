@@ -318,13 +318,27 @@ class TransactionCoordinatorTest {
     world.fakeMarkers().hold(FIRST);
     assertThat(producer.end(true)).isEqualTo(Errors.NONE);
     assertThat(again.end(true)).isEqualTo(Errors.CONCURRENT_TRANSACTIONS);
-    assertThat(opposite.end(false)).isEqualTo(Errors.INVALID_TXN_STATE);
+    assertThat(opposite.end(false)).isEqualTo(Errors.CONCURRENT_TRANSACTIONS);
     world.fakeMarkers().release(FIRST);
     world.settle();
     assertThat(again.end(true)).isEqualTo(Errors.NONE);
     assertThat(again.identity()).isEqualTo(producer.identity());
     assertThat(opposite.end(false)).isEqualTo(Errors.INVALID_TXN_STATE);
     assertThat(world.fakeMarkers().of(FIRST)).hasSize(1);
+  }
+
+  /** A client that aborts before it has sent anything does so at once. */
+  @Test
+  void theNextTransactionMayEndNoSoonerThanTheOneBefore() {
+    producer.begun();
+    assertThat(producer.add(FIRST)).isEqualTo(Errors.NONE);
+    world.fakeMarkers().hold(FIRST);
+    assertThat(producer.end(true)).isEqualTo(Errors.NONE);
+    assertThat(producer.end(false)).isEqualTo(Errors.CONCURRENT_TRANSACTIONS);
+    world.fakeMarkers().release(FIRST);
+    world.settle();
+    assertThat(producer.end(false)).isEqualTo(Errors.NONE);
+    assertThat(producer.identity()).isEqualTo("1000/2");
   }
 
   /** What the epoch of each transaction is for (KIP-890). */

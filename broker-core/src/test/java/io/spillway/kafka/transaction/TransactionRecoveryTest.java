@@ -245,6 +245,32 @@ class TransactionRecoveryTest {
     assertThat(producer.copy().end(true)).isEqualTo(Errors.NONE);
   }
 
+  /**
+   * Before version 2 the next transaction looks the same. Its decision is made while the last
+   * record of the one before is written once more, which must not end it: its markers are not
+   * written.
+   */
+  @Test
+  void theLastRecordOfOneTransactionDoesNotEndTheNext() {
+    FakePartition log = world.logOf("tx");
+    markers.hold(FIRST);
+    assertThat(producer.end(4, true)).isEqualTo(Errors.NONE);
+    log.holdDurability();
+    markers.release(FIRST);
+    world.advance(29_000);
+    producer.addLater(3, FIRST);
+    world.advance(100);
+    CompletableFuture<EndTxnResponseData> ended = producer.endLater(4, true);
+    world.advance(20_000);
+    log.releaseDurability();
+    world.settle();
+    assertThat(Errors.forCode(world.await(ended).errorCode())).isEqualTo(Errors.NONE);
+    world.advance(12_000);
+    assertThat(producer.state()).isEqualTo("CompleteCommit");
+    assertThat(markers.of(FIRST)).hasSize(2);
+    assertThat(markers.of(SECOND)).hasSize(1);
+  }
+
   @Test
   void leadershipThatMovesEndsItsEndingsHere() {
     markers.hold(FIRST);
