@@ -12,11 +12,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.FeatureUpdate;
 import org.apache.kafka.clients.admin.ListTransactionsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TransactionDescription;
 import org.apache.kafka.clients.admin.TransactionListing;
 import org.apache.kafka.clients.admin.TransactionState;
+import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -288,6 +290,69 @@ class TransactionsTest {
           admin.describeTransactions(List.of("v2-1")).description("v2-1").get();
       assertThat(description.producerEpoch()).as("one for each transaction").isEqualTo(3);
     }
+  }
+
+  /** A cluster from before, and its upgrade while a producer works. */
+  @Test
+  void lowerLevelsWorkAndMayBeRaised() throws Exception {
+    try (Broker own = Broker.builder().temporaryDirectory().start();
+        Admin ownAdmin = Admin.create(Map.of("bootstrap.servers", own.bootstrapServers()))) {
+      level(ownAdmin, 0, FeatureUpdate.UpgradeType.SAFE_DOWNGRADE);
+      ownAdmin.createTopics(Set.of(new NewTopic("levels", 1, (short) 1))).all().get();
+      Map<String, Object> settings =
+          Map.of(
+              "bootstrap.servers",
+              own.bootstrapServers(),
+              "transactional.id",
+              "levels-1",
+              "metadata.max.age.ms",
+              1_000);
+      try (KafkaProducer<String, String> producer =
+          new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
+        producer.initTransactions();
+        transact(producer, 3);
+        assertThat(epoch(ownAdmin)).as("one for the session").isZero();
+        level(ownAdmin, 2, FeatureUpdate.UpgradeType.UPGRADE);
+        transact(producer, 3);
+      }
+      try (KafkaProducer<String, String> producer =
+          new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
+        producer.initTransactions();
+        int before = epoch(ownAdmin);
+        transact(producer, 3);
+        assertThat(epoch(ownAdmin)).as("one for each transaction").isEqualTo(before + 3);
+      }
+    }
+  }
+
+  private static void transact(KafkaProducer<String, String> producer, int count) {
+    for (int i = 0; i < count; i++) {
+      producer.beginTransaction();
+      producer.send(new ProducerRecord<>("levels", "k", "v"));
+      if (i == 1) {
+        producer.abortTransaction();
+      } else {
+        producer.commitTransaction();
+      }
+    }
+  }
+
+  private static int epoch(Admin ofCluster) throws Exception {
+    return ofCluster
+        .describeTransactions(List.of("levels-1"))
+        .description("levels-1")
+        .get()
+        .producerEpoch();
+  }
+
+  private static void level(Admin ofCluster, int level, FeatureUpdate.UpgradeType type)
+      throws Exception {
+    ofCluster
+        .updateFeatures(
+            Map.of("transaction.version", new FeatureUpdate((short) level, type)),
+            new UpdateFeaturesOptions())
+        .all()
+        .get();
   }
 
   @Test
