@@ -19,7 +19,6 @@ import org.apache.kafka.clients.admin.TransactionDescription;
 import org.apache.kafka.clients.admin.TransactionListing;
 import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
-import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -190,7 +189,7 @@ class TransactionsTest {
         }
       }
       producer.sendOffsetsToTransaction(
-          Map.of(in, new OffsetAndMetadata(offset + count)), new ConsumerGroupMetadata("copiers"));
+          Map.of(in, new OffsetAndMetadata(offset + count)), consumer.groupMetadata());
       if (commit) {
         producer.commitTransaction();
       } else {
@@ -435,6 +434,8 @@ class TransactionsTest {
             broker.bootstrapServers(),
             "isolation.level",
             isolation,
+            "group.id",
+            "copiers",
             "enable.auto.commit",
             false),
         new StringDeserializer(),

@@ -54,7 +54,8 @@ final class SimulatedRuntimeParts {
     }
 
     private void runNext(TopicPartition tp) {
-      CoordinatorEvent event = queues.get(tp).pollFirst();
+      ArrayDeque<CoordinatorEvent> queue = queues.get(tp);
+      CoordinatorEvent event = queue == null ? null : queue.pollFirst();
       if (event == null) {
         return;
       }
