@@ -8,6 +8,7 @@ import io.spillway.partition.Partition;
 import io.spillway.wal.StreamId;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 
@@ -51,10 +52,12 @@ public final class PartitionLog implements CompactedLog {
     return partition.lastStableOffset();
   }
 
-  /** No transaction is served, so none is aborted. */
   @Override
   public List<AbortedRange> abortedBelow(long endOffset) {
-    return List.of();
+    return partition.abortedTransactions(partition.logStartOffset(), endOffset).stream()
+        .map(each -> new AbortedRange(each.producerId(), each.firstOffset(), each.lastOffset()))
+        .sorted(Comparator.comparingLong(AbortedRange::firstOffset))
+        .toList();
   }
 
   @Override

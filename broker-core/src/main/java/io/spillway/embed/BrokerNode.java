@@ -1,5 +1,7 @@
 package io.spillway.embed;
 
+import static java.util.Objects.requireNonNull;
+
 import io.spillway.compaction.Compactor;
 import io.spillway.compaction.PartitionLog;
 import io.spillway.config.BrokerConfig;
@@ -11,6 +13,7 @@ import io.spillway.kafka.controller.ControllerSettings;
 import io.spillway.kafka.controller.FeatureLevels;
 import io.spillway.kafka.group.GroupCoordinators;
 import io.spillway.kafka.metadata.KafkaControlPlane;
+import io.spillway.kafka.transaction.TransactionCoordinators;
 import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.ClusterMetadata.Endpoint;
 import io.spillway.metadata.OnDemandTopics;
@@ -20,9 +23,12 @@ import io.spillway.metrics.GroupMetrics;
 import io.spillway.metrics.NetworkMetrics;
 import io.spillway.metrics.StorageMetrics;
 import io.spillway.object.ObjectStore;
+import io.spillway.partition.LocalMarkers;
+import io.spillway.partition.MarkerWriter;
 import io.spillway.partition.PartitionManager;
 import io.spillway.partition.PartitionSettings;
 import io.spillway.partition.RetentionTask;
+import io.spillway.partition.TransactionVerifier;
 import io.spillway.pressure.WalOutlook;
 import io.spillway.pressure.WalThrottle;
 import io.spillway.protocol.codec.ServedApis;
@@ -34,8 +40,13 @@ import io.spillway.request.RequestAudit;
 import io.spillway.request.RequestPipeline;
 import io.spillway.request.Throttle;
 import io.spillway.request.admin.AdminHandlers;
+import io.spillway.request.coordinator.CoordinatorTopics;
+import io.spillway.request.coordinator.FindCoordinatorHandler;
 import io.spillway.request.data.DataHandlers;
 import io.spillway.request.data.DataSettings;
+import io.spillway.request.data.WriteTxnMarkersHandler;
+import io.spillway.request.transaction.InitProducerIdHandler;
+import io.spillway.request.transaction.ProducerIds;
 import io.spillway.runtime.FaultHandler;
 import io.spillway.runtime.RandomSource;
 import io.spillway.runtime.Scheduler;
@@ -56,12 +67,15 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.UnaryOperator;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.protocol.ApiKeys;
+import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -93,6 +107,7 @@ final class BrokerNode {
   private @Nullable KafkaControlPlane controlPlane;
   private @Nullable PartitionManager partitions;
   private @Nullable GroupCoordinators groups;
+  private volatile @Nullable TransactionCoordinators transactions;
   private String bootstrapServers = "";
   private String clusterId = "";
   private volatile @Nullable Monitoring monitoring;
@@ -210,7 +225,8 @@ final class BrokerNode {
             timers,
             workers,
             partitionSettings(),
-            watch.traffic());
+            watch.traffic(),
+            this::verify);
     partitions = led;
     RetentionTask retention =
         closables.add(
@@ -233,10 +249,23 @@ final class BrokerNode {
                 led,
                 control::metadata,
                 control.topicConfigs(),
-                topicCreator,
                 threads));
     groups = coordinators;
     watch.add(new GroupMetrics(coordinators.lag()));
+    MarkerWriter markers = new LocalMarkers(led, coordinators.markers());
+    ProducerIds producerIds = new ProducerIds(control::allocateProducerIds);
+    TransactionCoordinators transactional =
+        closables.add(
+            "coordinator of transactions",
+            TransactionCoordinators.create(
+                config.node().nodeId(),
+                config.kafkaProperties(),
+                led,
+                markers,
+                producerIds::next,
+                control.topicConfigs(),
+                threads));
+    transactions = transactional;
     DataHandlers data =
         DataHandlers.create(
             led, control, clock, timers, workers, random, dataSettings(config), watch.traffic());
@@ -244,6 +273,7 @@ final class BrokerNode {
     watch.add(data.metrics());
 
     control.subscribeToImages(coordinators.imageSubscriber());
+    control.subscribeToImages(transactional.imageSubscriber());
     awaitStart(control.start());
     opened.requireMetadataAsNewAsStreams(control.metadata().offset());
     control.subscribe(led);
@@ -252,7 +282,17 @@ final class BrokerNode {
     led.reconcile();
     List<ApiHandler> admin =
         AdminHandlers.create(control, control.configDescriptions(), topicCreator, led, config);
-    serve(bound, control, admin, coordinators.handlers(), data, throttle, watch.requests());
+    CoordinatorTopics topics = new CoordinatorTopics(control::metadata, topicCreator);
+    List<ApiHandler> handlers = new ArrayList<>(admin);
+    handlers.add(
+        new FindCoordinatorHandler(
+            control::metadata, topics, coordinators.offsetsTopic(), transactional.stateTopic()));
+    handlers.add(new InitProducerIdHandler(producerIds::next, transactional.service()));
+    handlers.addAll(coordinators.handlers());
+    handlers.addAll(transactional.handlers(control::metadata, topics, coordinators.offsetsTopic()));
+    handlers.add(new WriteTxnMarkersHandler(markers));
+    handlers.addAll(data.handlers());
+    serve(bound, control, handlers, data, throttle, watch.requests());
     retention.start();
     compactor.ifPresent(Compactor::start);
     directory.keep();
@@ -278,6 +318,18 @@ final class BrokerNode {
         : Optional.empty();
   }
 
+  /** Partitions are made before the coordinator that writes markers to them, and serve after it. */
+  private CompletionStage<Errors> verify(
+      String transactionalId,
+      long producerId,
+      short producerEpoch,
+      TopicPartition tp,
+      TransactionVerifier.Question question) {
+    return requireNonNull(transactions)
+        .verifier()
+        .verify(transactionalId, producerId, producerEpoch, tp, question);
+  }
+
   /** Waits for a step of the start, or for a fault that makes it wait for ever. */
   private void awaitStart(CompletableFuture<?> step) {
     CompletableFuture.anyOf(step, startFault).join();
@@ -286,14 +338,10 @@ final class BrokerNode {
   private void serve(
       KafkaServer bound,
       KafkaControlPlane control,
-      List<ApiHandler> admin,
-      List<ApiHandler> groupHandlers,
+      List<ApiHandler> handlers,
       DataHandlers data,
       Throttle throttle,
       RequestAudit audit) {
-    List<ApiHandler> handlers = new ArrayList<>(admin);
-    handlers.addAll(groupHandlers);
-    handlers.addAll(data.handlers());
     Set<ApiKeys> apis = EnumSet.of(ApiKeys.API_VERSIONS);
     handlers.forEach(handler -> apis.addAll(handler.apis()));
     ServedApis served = ServedApis.allVersionsOf(apis);
@@ -366,6 +414,10 @@ final class BrokerNode {
     }
     if (controlPlane != null) {
       await(controlPlane.controlledShutdown());
+    }
+    TransactionCoordinators transactional = transactions;
+    if (transactional != null) {
+      transactional.close();
     }
     if (groups != null) {
       groups.close();

@@ -23,6 +23,15 @@ final class Append implements StreamHandle.Listener {
   @Nullable BatchRefusedException refusal;
   @Nullable ApiException cause;
 
+  /** What it is, when it ends a transaction. */
+  @Nullable TransactionMarker marker;
+
+  /** Whether it waits for that at the head of the queue. */
+  boolean isBeingVerified;
+
+  /** What it got when it had to wait for its transaction to be verified. */
+  TransactionGuard guard = TransactionGuard.NONE;
+
   /** Whether the reservation belongs to the store, whatever happens. */
   boolean tookReservation;
 
@@ -47,6 +56,14 @@ final class Append implements StreamHandle.Listener {
       throw new IllegalStateException("batch is not prepared");
     }
     return batchOrNull;
+  }
+
+  String requireTransactionalId() {
+    String idOrNull = batch.transactionalId();
+    if (idOrNull == null) {
+      throw new IllegalStateException("batch has no transactional id");
+    }
+    return idOrNull;
   }
 
   ApiException requireCause() {

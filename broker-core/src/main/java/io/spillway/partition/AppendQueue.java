@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * P15: batches that wait, in order of arrival, for the partition to open, for a worker to prepare
- * them, or for room in the WAL. Bounded in bytes and time.
+ * them, for room in the WAL, or, when that comes after, for their transaction to be verified.
+ * Bounded in bytes and time.
  */
 final class AppendQueue implements RoomQueue.Waiter {
 
@@ -93,7 +94,7 @@ final class AppendQueue implements RoomQueue.Waiter {
   private boolean isReady(Append head) {
     return switch (state.phase) {
       case OPENING -> false;
-      case OPEN -> !head.isBeingPrepared() && !state.truncating;
+      case OPEN -> !head.isBeingPrepared() && !head.isBeingVerified && !state.truncating;
       case FAILED, RESIGNED -> true;
     };
   }

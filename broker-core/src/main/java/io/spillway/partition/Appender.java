@@ -13,13 +13,14 @@ import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.InvalidRequestException;
 import org.apache.kafka.common.errors.NotEnoughReplicasException;
 import org.apache.kafka.common.protocol.Errors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The write path of a partition, P29: validate the batch and reserve room in the WAL without a
- * lock; then under one short lock check the sequence, assign offsets, patch them into the batch and
- * queue it. Each batch is answered once, outside the lock.
+ * The write path of a partition, P29: validate the batch, have its transaction verified and reserve
+ * room in the WAL without a lock; then under one short lock check the sequence, assign offsets,
+ * patch them into the batch and queue it. Each batch is answered once, outside the lock.
  */
 final class Appender {
 
@@ -29,6 +30,7 @@ final class Appender {
       new ProduceBatch(
           null,
           (short) 0,
+          null,
           "",
           0,
           new ProduceCallback() {
@@ -45,6 +47,7 @@ final class Appender {
   private final RepeatedAppends repeats;
   private final InFlightAppends inFlight;
   private final AppendQueue queue;
+  private final TransactionEntry entry;
 
   private enum Step {
     APPENDED,
@@ -64,6 +67,7 @@ final class Appender {
     this.repeats = repeats;
     this.inFlight = inFlight;
     this.queue = new AppendQueue(state, producers, this::settle);
+    this.entry = new TransactionEntry(state, producers);
   }
 
   /** See {@link BrokerPartition#append}. */
@@ -74,9 +78,10 @@ final class Appender {
       TopicConfig config = runtime.configs().topic(state.tp.topic());
       ByteBuffer view =
           preparer.requireValidHeader(batch.records(), batch.requestVersion(), config);
-      if (BatchHeader.isTransactional(view)) {
+      if (BatchHeader.isTransactional(view) && batch.transactionalId() == null) {
         throw new BatchRefusedException(
-            Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "transactions are not served");
+            Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+            "a transactional batch in a request without a transactional id");
       }
       append = new Append(this, batch, view, runtime.clock().nanoTime());
       long nowMs = runtime.clock().currentTimeMillis();
@@ -127,6 +132,7 @@ final class Appender {
     BatchRefusedException refusal = head.refusal;
     if (refusal != null) {
       synchronized (state.lock) {
+        producers.onRefused(head, refusal.error());
         queue.removeHead();
       }
       head.batch.callback().onRefused(refusal.error(), refusal.text(), refusal.recordErrors());
@@ -140,9 +146,70 @@ final class Appender {
     return attempt(head, true);
   }
 
+  /**
+   * Takes a batch that must wait for its transaction.
+   *
+   * @return what to do outside the lock, or null if it need not wait
+   * @throws ApiException when it may not
+   */
+  private Verifications.@Nullable Ask hold(
+      Append append, PreparedBatch prepared, boolean isHeadOfQueue) {
+    synchronized (state.lock) {
+      if (state.openHandle() == null || state.truncating) {
+        return null;
+      }
+      boolean isItsTurn = isHeadOfQueue || queue.isEmpty();
+      if (!entry.mustWait(append, prepared, isItsTurn)) {
+        return null;
+      }
+      append.isBeingVerified = isHeadOfQueue;
+      return entry.hold(
+          append, prepared, isHeadOfQueue, isHeadOfQueue ? this::onHeadVerified : this::onVerified);
+    }
+  }
+
+  private void onVerified(Append append, @Nullable ApiException refusal) {
+    if (refusal != null) {
+      refuse(append, false, Errors.forException(refusal), PartitionState.message(refusal));
+    } else if (!append.batch.callback().isWanted()) {
+      refuse(append, false, Errors.REQUEST_TIMED_OUT, "the client waits no more");
+    } else {
+      attempt(append, false);
+    }
+  }
+
+  private void onHeadVerified(Append append, @Nullable ApiException refusal) {
+    synchronized (state.lock) {
+      append.isBeingVerified = false;
+      if (refusal != null) {
+        append.refusal =
+            new BatchRefusedException(
+                Errors.forException(refusal), PartitionState.message(refusal));
+      }
+    }
+    queue.unpark();
+  }
+
+  private boolean isBeingVerified(Append append) {
+    synchronized (state.lock) {
+      return append.isBeingVerified;
+    }
+  }
+
   /** Returns whether the batch is dealt with; if not, it is, or stays, parked. */
   private boolean attempt(Append append, boolean isHeadOfQueue) {
     PreparedBatch prepared = append.requirePrepared();
+    Verifications.Ask ask;
+    try {
+      ask = prepared.isTransactional() ? hold(append, prepared, isHeadOfQueue) : null;
+    } catch (ApiException e) {
+      refuse(append, isHeadOfQueue, Errors.forException(e), PartitionState.message(e));
+      return true;
+    }
+    if (ask != null) {
+      ask.run();
+      return !isHeadOfQueue || (!isBeingVerified(append) && settle(append));
+    }
     if (!runtime.room().mayTry(queue)) {
       return waitForRoom(append, isHeadOfQueue);
     }
@@ -225,8 +292,12 @@ final class Appender {
       return Step.WAIT;
     }
     try {
-      if (prepared.isIdempotent()) {
-        AppendedBatch repeated = producers.requireInSequence(prepared);
+      if (prepared.hasProducerId()) {
+        AppendedBatch repeated =
+            producers.requireInSequence(
+                prepared,
+                append.guard,
+                TransactionEntry.hasEpochPerTransaction(append.batch.requestVersion()));
         if (repeated != null) {
           repeats.add(append, repeated);
           return Step.REPEATED;
@@ -276,20 +347,23 @@ final class Appender {
       throw PartitionState.errorOf(e).exception(PartitionState.message(e));
     }
     state.logEndOffset = endOffset;
-    if (prepared.isIdempotent()) {
-      producers.onAccepted(prepared, baseOffset, endOffset);
+    if (prepared.hasProducerId()) {
+      producers.onAccepted(prepared, append.marker, baseOffset);
     }
   }
 
   // ---- what comes from inside the broker ----
 
   /** See {@link Partition#appendInternal}. */
-  long appendInternal(ByteBuffer batches) {
+  long appendInternal(ByteBuffer batches, TransactionGuard guard, short transactionVersion) {
     ByteBuffer copy = ByteBuffer.allocate(batches.remaining()).put(batches.duplicate()).flip();
     long endOffset = -1;
     while (copy.hasRemaining()) {
       ByteBuffer one = copy.slice(copy.position(), requireSizeOfFirst(copy));
-      endOffset = appendOneInternal(PreparedBatch.of(one, PreparedBatch.NO_TIMESTAMP));
+      Append append = new Append(this, NO_CLIENT, one, 0);
+      append.guard = guard;
+      append.marker = BatchHeader.isControl(one) ? MarkerBatch.read(one, transactionVersion) : null;
+      endOffset = appendOneInternal(append);
       copy.position(copy.position() + one.remaining());
     }
     return endOffset;
@@ -304,7 +378,22 @@ final class Appender {
     return BatchHeader.sizeBytes(batches);
   }
 
-  private long appendOneInternal(PreparedBatch prepared) {
+  /** See {@link BrokerPartition#appendMarker}. */
+  void appendMarker(TransactionMarker marker, ProduceCallback callback) {
+    ByteBuffer batch = MarkerBatch.of(marker, runtime.clock().currentTimeMillis());
+    Append append =
+        new Append(this, new ProduceBatch(null, (short) 0, null, "", 0, callback), batch, 0);
+    append.marker = marker;
+    try {
+      appendOneInternal(append);
+    } catch (ApiException e) {
+      append.tellRefused(Errors.forException(e), PartitionState.message(e));
+    }
+  }
+
+  private long appendOneInternal(Append append) {
+    PreparedBatch prepared = PreparedBatch.of(append.view, PreparedBatch.NO_TIMESTAMP);
+    append.prepared = prepared;
     Reservation reservation;
     try {
       reservation = runtime.store().reserve(prepared.sizeBytes(), true);
@@ -313,17 +402,22 @@ final class Appender {
     } catch (WalException | StreamException e) {
       throw PartitionState.errorOf(e).exception(PartitionState.message(e));
     }
-    synchronized (state.lock) {
-      StreamHandle current = state.openHandle();
-      if (current != null && !state.truncating) {
-        Append append = new Append(this, NO_CLIENT, prepared.payload, 0);
-        append.prepared = prepared;
+    try {
+      synchronized (state.lock) {
+        StreamHandle current = state.openHandle();
+        if (current == null || state.truncating) {
+          throw state.unavailable();
+        }
+        producers.requireAllowed(prepared, append.marker, append.guard);
         enqueue(current, prepared, reservation, 0, append);
         return append.endOffset;
       }
+    } catch (ApiException e) {
+      if (!append.tookReservation) {
+        runtime.store().cancel(reservation);
+      }
+      throw e;
     }
-    runtime.store().cancel(reservation);
-    throw state.unavailable();
   }
 
   // ---- what the WAL tells ----

@@ -10,21 +10,12 @@ final class BatchReader {
   private BatchReader() {}
 
   /**
-   * Shows the header of each batch; the buffer given has at least the header and is valid during
-   * the call.
+   * Shows each batch whole: position to limit is at least the batch. The buffer is valid during the
+   * call.
    *
    * @throws IllegalArgumentException when what is there are no batches
    */
-  static void forEachHeader(List<ByteBuffer> buffers, Consumer<ByteBuffer> visitor) {
-    forEach(buffers, BatchHeader.SIZE_BYTES, visitor);
-  }
-
-  /** Shows each batch whole: position to limit is at least the batch. */
   static void forEachBatch(List<ByteBuffer> buffers, Consumer<ByteBuffer> visitor) {
-    forEach(buffers, Integer.MAX_VALUE, visitor);
-  }
-
-  private static void forEach(List<ByteBuffer> buffers, int wanted, Consumer<ByteBuffer> visitor) {
     Cursor cursor = new Cursor(buffers);
     while (cursor.hasRemaining()) {
       ByteBuffer head = cursor.peek(BatchHeader.LOG_OVERHEAD_BYTES);
@@ -32,7 +23,7 @@ final class BatchReader {
       if (BatchHeader.length(head) < BatchHeader.SIZE_BYTES - BatchHeader.LOG_OVERHEAD_BYTES) {
         throw new IllegalArgumentException("not a batch: its size is " + sizeBytes + " bytes");
       }
-      visitor.accept(cursor.peek(Math.min(wanted, sizeBytes)));
+      visitor.accept(cursor.peek(sizeBytes));
       cursor.skip(sizeBytes);
     }
   }

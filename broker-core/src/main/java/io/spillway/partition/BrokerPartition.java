@@ -3,6 +3,7 @@ package io.spillway.partition;
 import io.spillway.catalog.StreamCatalog.EpochStart;
 import io.spillway.metadata.TopicConfig;
 import io.spillway.partition.PartitionState.Phase;
+import io.spillway.partition.TransactionVerifier.Question;
 import io.spillway.stream.FetchedData;
 import io.spillway.stream.StreamHandle;
 import io.spillway.stream.StreamStore.StateAt;
@@ -91,10 +92,25 @@ public final class BrokerPartition implements Partition {
     return state.highWatermark();
   }
 
-  /** The high watermark: no transaction is served, so none is open (P31). */
+  /** P31. The log start, as long as the state of producers is not read. */
   @Override
   public long lastStableOffset() {
-    return highWatermark();
+    // Before the other: a transaction is noted before the high watermark passes its first batch.
+    long highWatermark = highWatermark();
+    if (!producers.isLoaded()) {
+      return logStartOffset();
+    }
+    return Math.min(highWatermark, Math.max(producers.firstUnstableOffset(), logStartOffset()));
+  }
+
+  /**
+   * The aborted transactions that have something in the range, by their markers: complete below the
+   * last stable offset.
+   */
+  public List<AbortedTransaction> abortedTransactions(long fromOffset, long endOffset) {
+    synchronized (state.lock) {
+      return producers.abortedWithin(fromOffset, endOffset);
+    }
   }
 
   @Override
@@ -182,8 +198,43 @@ public final class BrokerPartition implements Partition {
   }
 
   @Override
-  public long appendInternal(ByteBuffer batches) {
-    return appender.appendInternal(batches);
+  public long appendInternal(ByteBuffer batches, TransactionGuard guard, short transactionVersion) {
+    return appender.appendInternal(batches, guard, transactionVersion);
+  }
+
+  @Override
+  public CompletableFuture<TransactionGuard> verifyTransaction(
+      String transactionalId, long producerId, short producerEpoch, Question question) {
+    CompletableFuture<TransactionGuard> verified = new CompletableFuture<>();
+    Verifications.Ask ask;
+    synchronized (state.lock) {
+      if (state.openHandle() == null) {
+        return CompletableFuture.failedFuture(state.unavailable());
+      }
+      ask = producers.verify(transactionalId, producerId, producerEpoch, question, verified);
+    }
+    ask.run();
+    return verified;
+  }
+
+  @Override
+  public CompletableFuture<Errors> appendMarker(TransactionMarker marker) {
+    CompletableFuture<Errors> ended = new CompletableFuture<>();
+    opened()
+        .whenComplete((open, failure) -> appender.appendMarker(marker, new MarkerAnswer(ended)));
+    return ended;
+  }
+
+  private record MarkerAnswer(CompletableFuture<Errors> ended) implements ProduceCallback {
+    @Override
+    public void onAppended(long baseOffset, long logAppendTimeMs, long logStartOffset) {
+      ended.complete(Errors.NONE);
+    }
+
+    @Override
+    public void onRefused(Errors error, String message, List<RecordError> recordErrors) {
+      ended.complete(error);
+    }
   }
 
   @Override
@@ -276,7 +327,7 @@ public final class BrokerPartition implements Partition {
 
   /**
    * Moves the log start forward, for retention; the caller has checked the offset. What only the
-   * batches that go tell of idempotent producers is kept in a checkpoint first (P22).
+   * batches that go tell of producers is kept in a checkpoint first (P22).
    */
   CompletableFuture<Void> trim(long newLogStartOffset) {
     StreamHandle current = state.handle;
@@ -286,13 +337,21 @@ public final class BrokerPartition implements Partition {
     long kept = current.checkpoint().map(StateAt::offset).orElse(0L);
     boolean needsCheckpoint;
     synchronized (state.lock) {
-      needsCheckpoint = producers.hasBatchIn(kept, newLogStartOffset);
+      needsCheckpoint = producers.hasStepIn(kept, newLogStartOffset);
     }
-    return needsCheckpoint
-        ? current
-            .commitCheckpoint(newLogStartOffset)
-            .thenCompose(done -> current.trim(newLogStartOffset))
-        : current.trim(newLogStartOffset);
+    CompletableFuture<Void> trimmed =
+        needsCheckpoint
+            ? current
+                .commitCheckpoint(newLogStartOffset)
+                .thenCompose(done -> current.trim(newLogStartOffset))
+            : current.trim(newLogStartOffset);
+    return trimmed.thenRun(this::forgetTrimmed);
+  }
+
+  private void forgetTrimmed() {
+    synchronized (state.lock) {
+      producers.trimTo(state.logStartOffset());
+    }
   }
 
   void expireProducers() {

@@ -56,11 +56,18 @@ final class InFlightAppends {
   boolean onDurable(Append append) {
     PreparedBatch prepared = append.requirePrepared();
     watch.onDurable(prepared.sizeBytes());
+    long highWatermark = state.highWatermark();
+    if (producers.anyMarkerInFlight()) {
+      // Before anybody hears of it: who waits for the end of a transaction then reads what it
+      // wrote.
+      synchronized (state.lock) {
+        producers.onDurable(highWatermark);
+      }
+    }
     append
         .batch
         .callback()
         .onAppended(append.baseOffset, prepared.logAppendTimeMs, state.logStartOffset());
-    long highWatermark = state.highWatermark();
     if (watch.advanceTo(highWatermark)) {
       repeats.acknowledgeDurable();
       watch.announce(highWatermark);

@@ -73,7 +73,8 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
       Scheduler scheduler,
       Executor workers,
       PartitionSettings settings,
-      TrafficListener traffic) {
+      TrafficListener traffic,
+      TransactionVerifier verifier) {
     this.nodeId = nodeId;
     this.newestMetadata = newestMetadata;
     this.runtime =
@@ -87,7 +88,8 @@ public final class PartitionManager implements LocalPartitions, MetadataSubscrib
             new BatchPreparer(settings.validateRecords()),
             new RefusedSequences(REFUSED_SEQUENCES),
             new RoomQueue(scheduler),
-            traffic);
+            traffic,
+            verifier);
     this.opener = new PartitionOpener(runtime, new Opening());
     this.departing = new DepartingStreams(store, () -> closed);
   }

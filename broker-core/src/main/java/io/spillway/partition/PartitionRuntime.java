@@ -22,4 +22,5 @@ record PartitionRuntime(
     BatchPreparer preparer,
     RefusedSequences refused,
     RoomQueue room,
-    TrafficListener traffic) {}
+    TrafficListener traffic,
+    TransactionVerifier verifier) {}

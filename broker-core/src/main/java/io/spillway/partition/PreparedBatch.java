@@ -1,5 +1,6 @@
 package io.spillway.partition;
 
+import io.spillway.partition.ProducerStates.AppendedBatch;
 import io.spillway.wal.Batch;
 import java.nio.ByteBuffer;
 import org.apache.kafka.common.record.internal.DefaultRecordBatch;
@@ -46,8 +47,23 @@ final class PreparedBatch {
     return producerId >= 0;
   }
 
-  boolean isIdempotent() {
-    return hasProducerId() && (flags & Batch.FLAG_CONTROL) == 0 && firstSequence >= 0;
+  boolean isTransactional() {
+    return (flags & Batch.FLAG_TRANSACTIONAL) != 0;
+  }
+
+  boolean isControl() {
+    return (flags & Batch.FLAG_CONTROL) != 0;
+  }
+
+  /** What producer state remembers of it once it has offsets. */
+  AppendedBatch appendedAt(long baseOffset) {
+    return new AppendedBatch(
+        producerEpoch,
+        firstSequence,
+        lastSequence,
+        baseOffset,
+        baseOffset + recordCount,
+        maxTimestampMs);
   }
 
   int sizeBytes() {

@@ -1,6 +1,5 @@
 package io.spillway.partition;
 
-import io.spillway.partition.ProducerStates.AppendedBatch;
 import io.spillway.stream.FetchedData;
 import io.spillway.stream.StreamHandle;
 import io.spillway.stream.StreamStore.StateAt;
@@ -11,13 +10,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Rebuilds a partition's producer state when it is opened: the checkpoint, then the headers of
- * every batch from there to the high watermark (P22).
+ * Rebuilds a partition's producer state when it is opened: the checkpoint, then every batch from
+ * there to the high watermark, markers included (P22).
  */
 final class ProducerReplay {
 
   private static final Logger LOG = LoggerFactory.getLogger(ProducerReplay.class);
   private static final int CHUNK_BYTES = 1 << 20;
+
+  /** What is in the log was judged when it came. */
+  private static final short ANY_VERSION = 0;
 
   private final StreamHandle handle;
   private final long nowMs;
@@ -48,7 +50,8 @@ final class ProducerReplay {
     if (checkpoint.isPresent()) {
       long at = checkpoint.get().offset();
       try {
-        ProducerStates states = ProducerStates.decode(checkpoint.get().state(), at);
+        ProducerStates states = ProducerCheckpoint.decode(checkpoint.get().state(), at);
+        states.trimTo(handle.logStartOffset());
         return new ProducerReplay(handle, nowMs, states, at);
       } catch (IllegalArgumentException e) {
         LOG.error(
@@ -91,7 +94,7 @@ final class ProducerReplay {
   private boolean applied(FetchedData data) {
     try (data) {
       long before = offset;
-      BatchReader.forEachHeader(data.buffers(), this::apply);
+      BatchReader.forEachBatch(data.buffers(), this::apply);
       offset = Math.max(offset, data.nextOffset());
       if (offset == before) {
         throw new IllegalStateException(
@@ -104,26 +107,24 @@ final class ProducerReplay {
     }
   }
 
-  private void apply(ByteBuffer header) {
-    long baseOffset = BatchHeader.baseOffset(header);
-    int firstSequence = BatchHeader.baseSequence(header);
-    if (baseOffset < offset
-        || BatchHeader.producerId(header) < 0
-        || firstSequence < 0
-        || BatchHeader.isControl(header)) {
+  private void apply(ByteBuffer batch) {
+    long baseOffset = BatchHeader.baseOffset(batch);
+    if (baseOffset < offset || BatchHeader.producerId(batch) < 0) {
       return;
     }
-    long endOffset = baseOffset + BatchHeader.lastOffsetDelta(header) + 1;
-    states.add(
-        BatchHeader.producerId(header),
-        new AppendedBatch(
-            BatchHeader.producerEpoch(header),
-            firstSequence,
-            PreparedBatch.lastSequence(header),
-            baseOffset,
-            endOffset,
-            BatchHeader.maxTimestamp(header)),
-        nowMs,
-        endOffset);
+    long endOffset = baseOffset + BatchHeader.lastOffsetDelta(batch) + 1;
+    if (!BatchHeader.isControl(batch)) {
+      states.add(
+          BatchHeader.producerId(batch),
+          PreparedBatch.of(batch, PreparedBatch.NO_TIMESTAMP).appendedAt(baseOffset),
+          BatchHeader.isTransactional(batch),
+          nowMs,
+          endOffset);
+      return;
+    }
+    TransactionMarker marker = MarkerBatch.read(batch, ANY_VERSION);
+    if (marker != null) {
+      states.addMarker(marker, baseOffset, BatchHeader.maxTimestamp(batch), nowMs, endOffset);
+    }
   }
 }

@@ -1,58 +1,46 @@
 package io.spillway.partition;
 
-import java.nio.ByteBuffer;
-import java.util.ArrayDeque;
+import io.spillway.partition.ProducerHistory.Durable;
+import io.spillway.partition.ProducerHistory.State;
+import io.spillway.partition.ProducerHistory.Step;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.zip.CRC32C;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.InvalidTxnStateException;
 import org.apache.kafka.common.errors.OutOfOrderSequenceException;
+import org.apache.kafka.common.errors.TransactionCoordinatorFencedException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a partition remembers of its idempotent producers (KIP-98): the last five durable batches of
- * each, and those in flight. One structure holds both, each batch with its end offset, so that the
- * state at the high watermark can be taken for a checkpoint (P22), and the state above it dropped
- * (P30), at any time.
+ * What a partition remembers of its idempotent and transactional producers (KIP-98, KIP-890): the
+ * history of each, the transactions that are not decided or not durably so, and those that were
+ * aborted. One structure holds what is durable and what is in flight, so that the state at the high
+ * watermark can be taken for a checkpoint (P22, {@link ProducerCheckpoint}), and the state above it
+ * dropped (P30), at any time.
  *
- * <p>Not safe for threads: the partition's lock guards it.
+ * <p>The rules and the order in which they are judged are those of Apache Kafka 4.4. Nothing that
+ * is asked changes anything; what was asked before is true when something is added.
  *
- * <p>Checkpoint layout, version 1, big-endian:
- *
- * <pre>
- * field        type   bytes  unit
- * version      int8       1  1
- * offset       int64      8  the state is the state at exactly this offset
- * producers    int32      4  count, ascending by id
- *   producerId int64      8
- *   lastSeenMs int64      8  wall clock of the last append, for expiry
- *   batches    int8       1  1 to 5, oldest first, all of one epoch
- *     epoch    int16      2
- *     first    int32      4  sequence
- *     last     int32      4  sequence
- *     base     int64      8  offset
- *     end      int64      8  offset, exclusive
- *     maxTime  int64      8  ms
- * crc          int32      4  CRC32C of everything before it
- * </pre>
+ * <p>Not safe for threads: the partition's lock guards it, but for {@link #firstUnstableOffset} and
+ * {@link #anyMarkerInFlight}.
  */
 final class ProducerStates {
 
-  static final int REMEMBERED_BATCHES = 5;
-  static final byte VERSION = 1;
+  /** From this version on each transaction has an epoch of its own (KIP-890). */
+  private static final short EPOCH_PER_TRANSACTION = 2;
 
-  private static final int HEAD_BYTES = 13;
-  private static final int PRODUCER_BYTES = 17;
-  private static final int BATCH_BYTES = 34;
-  private static final int CRC_BYTES = 4;
+  private final Map<Long, ProducerHistory> histories = new HashMap<>();
+  private final UnstableTransactions unstable = new UnstableTransactions();
+  private final AbortedTransactions aborted = new AbortedTransactions();
 
-  private final Map<Long, Entry> entries = new HashMap<>();
-
-  /** A batch of a producer. Offsets are half-open; {@code maxTimestampMs} is the records' own. */
+  /**
+   * A batch of a producer. Offsets are half-open; {@code maxTimestampMs} is the records' own. A
+   * coordinator's batch has no sequences: -1.
+   */
   record AppendedBatch(
       short producerEpoch,
       int firstSequence,
@@ -61,203 +49,137 @@ final class ProducerStates {
       long endOffset,
       long maxTimestampMs) {}
 
-  int size() {
-    return entries.size();
-  }
+  // ---- what is known ----
 
   boolean knows(long producerId) {
-    return entries.containsKey(producerId);
+    return histories.containsKey(producerId);
+  }
+
+  /** Whether the producer has an open transaction here, begun or carried on in that epoch. */
+  boolean isInTransaction(long producerId, short epoch) {
+    State state = stateOf(producerId);
+    return state.isInTransaction() && state.producerEpoch() == epoch;
+  }
+
+  private State stateOf(long producerId) {
+    ProducerHistory history = histories.get(producerId);
+    return history == null ? State.NONE : history.state();
+  }
+
+  /** The batch of the producer's epoch that has these sequences, among the last five. */
+  @Nullable AppendedBatch findRepeated(
+      long producerId, short epoch, int firstSequence, int lastSequence) {
+    ProducerHistory history = histories.get(producerId);
+    return history == null || history.state().producerEpoch() != epoch
+        ? null
+        : history.find(firstSequence, lastSequence);
+  }
+
+  /** Whether no batch is known of the epoch that the producer has. */
+  boolean hasNoBatch(long producerId) {
+    ProducerHistory history = histories.get(producerId);
+    return history == null || history.newestBatch() == null;
+  }
+
+  /** See {@link UnstableTransactions#firstOffset}. */
+  long firstUnstableOffset() {
+    return unstable.firstOffset();
+  }
+
+  /** Whether {@link #onDurable} must be called when the high watermark moves. */
+  boolean anyMarkerInFlight() {
+    return unstable.anyEnding();
+  }
+
+  /** See {@link AbortedTransactions#within}. */
+  List<AbortedTransaction> abortedWithin(long fromOffset, long endOffset) {
+    return aborted.within(fromOffset, endOffset);
+  }
+
+  // ---- what may come next ----
+
+  /**
+   * @throws InvalidProducerEpochException when a newer epoch was seen
+   */
+  void requireEpoch(String partition, long producerId, short epoch) {
+    short seen = stateOf(producerId).producerEpoch();
+    if (epoch < seen) {
+      throw olderEpoch(partition, producerId, epoch, seen);
+    }
   }
 
   /**
-   * Judges a batch against what its producer sent before, as Kafka does: a repeat of a remembered
-   * batch is found first, then the epoch must not go back, then the sequence must be the next. An
-   * unknown producer may begin anywhere: its state may have expired (KIP-360).
+   * An unknown producer may begin anywhere: its state may have expired (KIP-360).
    *
-   * @return the batch it repeats, or null when it is the next one
-   * @throws InvalidProducerEpochException when a newer epoch was seen
    * @throws OutOfOrderSequenceException when sequences are missing, or a new epoch begins above 0
    */
-  @Nullable AppendedBatch check(
-      String partition, long producerId, short epoch, int firstSequence, int lastSequence) {
-    Entry entry = entries.get(producerId);
-    if (entry == null) {
-      return null;
+  void requireNextSequence(String partition, long producerId, short epoch, int firstSequence) {
+    ProducerHistory history = histories.get(producerId);
+    if (history == null) {
+      return;
     }
-    AppendedBatch newest = entry.batches.getLast();
-    if (epoch == newest.producerEpoch()) {
-      AppendedBatch repeated = entry.find(epoch, firstSequence, lastSequence);
-      if (repeated != null) {
-        return repeated;
-      }
-      if (!follows(newest.lastSequence(), firstSequence)) {
+    short current = history.state().producerEpoch();
+    if (epoch != current) {
+      if (firstSequence != 0) {
         throw new OutOfOrderSequenceException(
-            "Out of order sequence number for producer %d in partition %s: %d (incoming seq. number), %d (current end sequence number)"
-                .formatted(producerId, partition, firstSequence, newest.lastSequence()));
+            "Invalid sequence number for new epoch of producer %d in partition %s: %d (request epoch), %d (seq. number), %d (current producer epoch)"
+                .formatted(producerId, partition, epoch, firstSequence, current));
       }
-      return null;
+      return;
     }
-    if (epoch < newest.producerEpoch()) {
-      throw new InvalidProducerEpochException(
-          "Epoch of producer %d in %s is %d, which is smaller than the last seen epoch %d"
-              .formatted(producerId, partition, epoch, newest.producerEpoch()));
-    }
-    if (firstSequence != 0) {
+    AppendedBatch newest = history.newestBatch();
+    int lastSequence = newest == null ? -1 : newest.lastSequence();
+    if (!follows(lastSequence, firstSequence)) {
       throw new OutOfOrderSequenceException(
-          "Invalid sequence number for new epoch of producer %d in partition %s: %d (request epoch), %d (seq. number), %d (current producer epoch)"
-              .formatted(producerId, partition, epoch, firstSequence, newest.producerEpoch()));
+          "Out of order sequence number for producer %d in partition %s: %d (incoming seq. number), %d (current end sequence number)"
+              .formatted(producerId, partition, firstSequence, lastSequence));
     }
-    return null;
   }
 
   /**
-   * Remembers a batch that was given its offsets.
+   * @throws InvalidTxnStateException when the batch belongs to no transaction, and one is open
+   */
+  void requireTransactional(String partition, long producerId, boolean isTransactional) {
+    long open = stateOf(producerId).txnFirstOffset();
+    if (!isTransactional && open >= 0) {
+      throw new InvalidTxnStateException(
+          "Expected a transactional write from producer %d in partition %s: its transaction is open since offset %d"
+              .formatted(producerId, partition, open));
+    }
+  }
+
+  /**
+   * Judges a marker. With an epoch for each transaction the marker's must be above the producer's;
+   * the same epoch is a repeat when nothing is open, or the last epoch there is.
    *
-   * @param highWatermark what is durable: batches below it beyond the last five are forgotten
+   * @throws InvalidProducerEpochException when a newer epoch was seen
+   * @throws TransactionCoordinatorFencedException when a newer coordinator was
    */
-  void add(long producerId, AppendedBatch batch, long nowMs, long highWatermark) {
-    Entry entry = entries.computeIfAbsent(producerId, id -> new Entry());
-    entry.batches.addLast(batch);
-    entry.lastSeenMs = nowMs;
-    entry.prune(highWatermark);
-  }
-
-  /** P30: forgets every batch above the high watermark, and producers that have no other. */
-  void truncateTo(long highWatermark) {
-    Iterator<Entry> all = entries.values().iterator();
-    while (all.hasNext()) {
-      Entry entry = all.next();
-      while (!entry.batches.isEmpty() && entry.batches.getLast().endOffset() > highWatermark) {
-        entry.batches.removeLast();
-      }
-      if (entry.batches.isEmpty()) {
-        all.remove();
-      }
+  void requireMarker(String partition, TransactionMarker marker) {
+    State state = stateOf(marker.producerId());
+    short epoch = marker.producerEpoch();
+    short seen = state.producerEpoch();
+    boolean isRepeat = !state.isInTransaction() || epoch == Short.MAX_VALUE;
+    boolean mustBeAbove = marker.transactionVersion() >= EPOCH_PER_TRANSACTION && !isRepeat;
+    if (epoch < seen || (mustBeAbove && epoch == seen)) {
+      throw olderEpoch(partition, marker.producerId(), epoch, seen);
+    }
+    if (marker.coordinatorEpoch() < state.coordinatorEpoch()) {
+      throw new TransactionCoordinatorFencedException(
+          "Coordinator epoch %d of the marker for producer %d in partition %s is older than the last seen %d"
+              .formatted(
+                  marker.coordinatorEpoch(),
+                  marker.producerId(),
+                  partition,
+                  state.coordinatorEpoch()));
     }
   }
 
-  /** Forgets producers that were last heard of {@code expirationMs} ago, or longer. */
-  void expire(long nowMs, long expirationMs, long highWatermark) {
-    entries
-        .values()
-        .removeIf(
-            entry ->
-                nowMs - entry.lastSeenMs >= expirationMs
-                    && entry.batches.getLast().endOffset() <= highWatermark);
-  }
-
-  /** Whether any batch of those remembered has an offset in the range. */
-  boolean hasBatchIn(long fromOffset, long endOffset) {
-    for (Entry entry : entries.values()) {
-      for (AppendedBatch batch : entry.batches) {
-        if (batch.endOffset() > fromOffset && batch.baseOffset() < endOffset) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  List<ActiveProducer> active() {
-    List<ActiveProducer> active = new ArrayList<>(entries.size());
-    entries.forEach(
-        (id, entry) -> {
-          AppendedBatch newest = entry.batches.getLast();
-          active.add(
-              new ActiveProducer(
-                  id, newest.producerEpoch(), newest.lastSequence(), newest.maxTimestampMs()));
-        });
-    return active;
-  }
-
-  Map<Long, LastBatch> lastBatches() {
-    Map<Long, LastBatch> last = new HashMap<>();
-    entries.forEach(
-        (id, entry) -> {
-          AppendedBatch newest = entry.batches.getLast();
-          last.put(id, new LastBatch(newest.endOffset() - 1, newest.producerEpoch()));
-        });
-    return last;
-  }
-
-  /** The state at the high watermark: what is above it is left out (P22). */
-  ByteBuffer encode(long highWatermark) {
-    Map<Long, List<AppendedBatch>> durable = new TreeMap<>();
-    int batches = 0;
-    for (Map.Entry<Long, Entry> producer : entries.entrySet()) {
-      List<AppendedBatch> kept = producer.getValue().durable(highWatermark);
-      if (!kept.isEmpty()) {
-        durable.put(producer.getKey(), kept);
-        batches += kept.size();
-      }
-    }
-    ByteBuffer out =
-        ByteBuffer.allocate(
-            HEAD_BYTES + durable.size() * PRODUCER_BYTES + batches * BATCH_BYTES + CRC_BYTES);
-    out.put(VERSION).putLong(highWatermark).putInt(durable.size());
-    durable.forEach(
-        (id, kept) -> {
-          Entry entry = entries.get(id);
-          out.putLong(id).putLong(entry == null ? 0 : entry.lastSeenMs).put((byte) kept.size());
-          for (AppendedBatch batch : kept) {
-            out.putShort(batch.producerEpoch())
-                .putInt(batch.firstSequence())
-                .putInt(batch.lastSequence())
-                .putLong(batch.baseOffset())
-                .putLong(batch.endOffset())
-                .putLong(batch.maxTimestampMs());
-          }
-        });
-    return out.putInt(crc(out, out.position())).flip();
-  }
-
-  /**
-   * @throws IllegalArgumentException naming what is wrong: another version, offset or checksum
-   */
-  static ProducerStates decode(ByteBuffer checkpoint, long offset) {
-    ByteBuffer in = checkpoint.slice();
-    if (in.remaining() < HEAD_BYTES + CRC_BYTES) {
-      throw new IllegalArgumentException(
-          "producer state of " + in.remaining() + " bytes is too short");
-    }
-    int crcAt = in.remaining() - CRC_BYTES;
-    byte version = in.get(0);
-    if (version != VERSION) {
-      throw new IllegalArgumentException(
-          "producer state has version " + version + ", this broker reads " + VERSION);
-    }
-    int expected = crc(in, crcAt);
-    if (in.getInt(crcAt) != expected) {
-      throw new IllegalArgumentException(
-          "producer state is damaged: expected CRC %08x, found %08x"
-              .formatted(expected, in.getInt(crcAt)));
-    }
-    in.get();
-    long statedOffset = in.getLong();
-    if (statedOffset != offset) {
-      throw new IllegalArgumentException(
-          "producer state is of offset " + statedOffset + ", expected " + offset);
-    }
-    ProducerStates states = new ProducerStates();
-    for (int producers = in.getInt(); producers > 0; producers--) {
-      Entry entry = new Entry();
-      states.entries.put(in.getLong(), entry);
-      entry.lastSeenMs = in.getLong();
-      for (int batches = in.get(); batches > 0; batches--) {
-        entry.batches.addLast(
-            new AppendedBatch(
-                in.getShort(), in.getInt(), in.getInt(), in.getLong(), in.getLong(), in.getLong()));
-      }
-    }
-    return states;
-  }
-
-  private static int crc(ByteBuffer bytes, int endIndex) {
-    ByteBuffer covered = bytes.duplicate();
-    covered.position(0).limit(endIndex);
-    CRC32C crc = new CRC32C();
-    crc.update(covered);
-    return (int) crc.getValue();
+  private static InvalidProducerEpochException olderEpoch(
+      String partition, long producerId, short epoch, short seen) {
+    return new InvalidProducerEpochException(
+        "Epoch of producer %d in %s is %d, the last seen epoch is %d"
+            .formatted(producerId, partition, epoch, seen));
   }
 
   private static boolean follows(int lastSequence, int nextSequence) {
@@ -265,55 +187,165 @@ final class ProducerStates {
         || (nextSequence == 0 && lastSequence == Integer.MAX_VALUE);
   }
 
-  private static final class Entry {
-    private final ArrayDeque<AppendedBatch> batches = new ArrayDeque<>(REMEMBERED_BATCHES + 1);
-    private long lastSeenMs;
+  // ---- what came ----
 
-    /** Looks at the newest five, as Kafka does. */
-    @Nullable AppendedBatch find(short epoch, int firstSequence, int lastSequence) {
-      Iterator<AppendedBatch> newestFirst = batches.descendingIterator();
-      for (int i = 0; i < REMEMBERED_BATCHES && newestFirst.hasNext(); i++) {
-        AppendedBatch batch = newestFirst.next();
-        if (batch.producerEpoch() == epoch
-            && batch.firstSequence() == firstSequence
-            && batch.lastSequence() == lastSequence) {
-          return batch;
-        }
-      }
-      return null;
+  /**
+   * Remembers a batch that was given its offsets; the first transactional one opens a transaction.
+   *
+   * @param highWatermark what is durable: batches below it beyond the last five are forgotten
+   */
+  void add(
+      long producerId,
+      AppendedBatch batch,
+      boolean isTransactional,
+      long nowMs,
+      long highWatermark) {
+    ProducerHistory history = histories.computeIfAbsent(producerId, id -> new ProducerHistory());
+    State before = history.state();
+    long open = before.txnFirstOffset();
+    if (isTransactional && open < 0) {
+      open = batch.baseOffset();
+      unstable.onBegun(open);
     }
+    State after =
+        open == before.txnFirstOffset() && batch.producerEpoch() == before.producerEpoch()
+            ? before
+            : new State(batch.producerEpoch(), before.coordinatorEpoch(), open);
+    history.add(
+        new Step(after, batch.baseOffset(), batch.endOffset(), batch.maxTimestampMs(), batch),
+        highWatermark);
+    history.seenAt(nowMs);
+  }
 
-    /** Keeps what is in flight and the last five that are durable. */
-    void prune(long highWatermark) {
-      while (batches.size() > REMEMBERED_BATCHES
-          && countDurable(highWatermark) > REMEMBERED_BATCHES) {
-        batches.removeFirst();
+  /**
+   * Remembers a marker that was given its offset; it ends the open transaction, if there is one.
+   */
+  void addMarker(
+      TransactionMarker marker, long offset, long timestampMs, long nowMs, long highWatermark) {
+    long producerId = marker.producerId();
+    ProducerHistory history = histories.computeIfAbsent(producerId, id -> new ProducerHistory());
+    long first = history.state().txnFirstOffset();
+    if (first >= 0) {
+      long stable = unstable.onEnded(first, offset + 1);
+      if (!marker.committed()) {
+        aborted.add(new AbortedTransaction(producerId, first, offset, stable));
       }
     }
+    State after = new State(marker.producerEpoch(), marker.coordinatorEpoch(), -1);
+    history.add(new Step(after, offset, offset + 1, timestampMs, null), highWatermark);
+    history.seenAt(nowMs);
+    unstable.onDurable(highWatermark);
+  }
 
-    /** Up to five durable batches of the newest durable epoch. */
-    List<AppendedBatch> durable(long highWatermark) {
-      List<AppendedBatch> kept = new ArrayList<>(REMEMBERED_BATCHES);
-      Iterator<AppendedBatch> newestFirst = batches.descendingIterator();
-      while (newestFirst.hasNext() && kept.size() < REMEMBERED_BATCHES) {
-        AppendedBatch batch = newestFirst.next();
-        boolean sameEpoch = kept.isEmpty() || kept.get(0).producerEpoch() == batch.producerEpoch();
-        if (batch.endOffset() <= highWatermark && sameEpoch) {
-          kept.add(0, batch);
-        }
-      }
-      return kept;
-    }
+  /** Markers below the high watermark have ended their transactions for every reader. */
+  void onDurable(long highWatermark) {
+    unstable.onDurable(highWatermark);
+  }
 
-    private int countDurable(long highWatermark) {
-      int durable = 0;
-      for (AppendedBatch batch : batches) {
-        if (batch.endOffset() > highWatermark) {
-          break;
-        }
-        durable++;
+  /** P30: forgets all above the high watermark, and producers of which there is nothing else. */
+  void truncateTo(long highWatermark) {
+    histories.values().forEach(history -> history.truncateTo(highWatermark));
+    histories.values().removeIf(ProducerHistory::isEmpty);
+    unstable.truncateTo(highWatermark);
+    aborted.truncateTo(highWatermark);
+  }
+
+  /** Forgets aborted transactions whose markers the log holds no more. */
+  void trimTo(long logStartOffset) {
+    aborted.trimTo(logStartOffset);
+  }
+
+  /**
+   * Forgets producers that were last heard of {@code expirationMs} ago, or longer, and have nothing
+   * in flight and no transaction open.
+   */
+  void expire(long nowMs, long expirationMs, long highWatermark) {
+    histories
+        .values()
+        .removeIf(
+            history ->
+                nowMs - history.lastSeenMs() >= expirationMs
+                    && history.endOffset() <= highWatermark
+                    && !history.state().isInTransaction());
+  }
+
+  /** Whether anything that is remembered of a producer has an offset in the range. */
+  boolean hasStepIn(long fromOffset, long endOffset) {
+    for (ProducerHistory history : histories.values()) {
+      if (history.hasStepIn(fromOffset, endOffset)) {
+        return true;
       }
-      return durable;
     }
+    return false;
+  }
+
+  List<ActiveProducer> active() {
+    List<ActiveProducer> active = new ArrayList<>(histories.size());
+    histories.forEach(
+        (id, history) -> {
+          State state = history.state();
+          AppendedBatch newest = history.newestBatch();
+          active.add(
+              new ActiveProducer(
+                  id,
+                  state.producerEpoch(),
+                  newest == null ? -1 : newest.lastSequence(),
+                  history.timestampMs(),
+                  state.coordinatorEpoch(),
+                  state.txnFirstOffset()));
+        });
+    return active;
+  }
+
+  /** The last batch of each producer, without one if its epoch has none yet. */
+  Map<Long, LastBatch> lastBatches() {
+    Map<Long, LastBatch> last = new HashMap<>();
+    histories.forEach(
+        (id, history) -> {
+          AppendedBatch newest = history.newestBatch();
+          last.put(
+              id,
+              new LastBatch(
+                  newest == null ? -1 : newest.endOffset() - 1, history.state().producerEpoch()));
+        });
+    return last;
+  }
+
+  // ---- what a checkpoint has ----
+
+  /** A producer at the high watermark. */
+  record DurableProducer(long lastSeenMs, Durable durable) {}
+
+  /** The producers at the high watermark, by id: what is above is left out (P22). */
+  SortedMap<Long, DurableProducer> durableProducers(long highWatermark) {
+    SortedMap<Long, DurableProducer> durable = new TreeMap<>();
+    histories.forEach(
+        (id, history) -> {
+          Durable known = history.durable(highWatermark);
+          if (known != null) {
+            durable.put(id, new DurableProducer(history.lastSeenMs(), known));
+          }
+        });
+    return durable;
+  }
+
+  /** The aborted transactions at the high watermark. */
+  List<AbortedTransaction> durableAborted(long highWatermark) {
+    return aborted.below(highWatermark);
+  }
+
+  /** Takes over a producer as it was at the offset. */
+  void restore(long producerId, DurableProducer producer, long atOffset) {
+    ProducerHistory history = ProducerHistory.of(producer.durable, atOffset);
+    history.seenAt(producer.lastSeenMs);
+    histories.put(producerId, history);
+    if (history.state().isInTransaction()) {
+      unstable.onBegun(history.state().txnFirstOffset());
+    }
+  }
+
+  /** Takes over an aborted transaction; in the order of their markers. */
+  void restore(AbortedTransaction transaction) {
+    aborted.add(transaction);
   }
 }

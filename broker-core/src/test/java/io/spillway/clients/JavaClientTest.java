@@ -152,16 +152,6 @@ class JavaClientTest {
   }
 
   @Test
-  void aTransactionalIdGetsANamedErrorAtOnce() {
-    try (KafkaProducer<byte[], byte[]> producer =
-        producer(Map.of("transactional.id", "tx", "max.block.ms", 20_000))) {
-      assertThatThrownBy(producer::initTransactions)
-          .isNotInstanceOf(org.apache.kafka.common.errors.RetriableException.class)
-          .isNotInstanceOf(org.apache.kafka.common.errors.TimeoutException.class);
-    }
-  }
-
-  @Test
   void offsetsAreFoundByTimeAndByEnd() throws Exception {
     create("times");
     try (KafkaProducer<byte[], byte[]> producer = producer(Map.of("batch.size", 1))) {

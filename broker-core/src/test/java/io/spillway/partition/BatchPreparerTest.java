@@ -61,7 +61,7 @@ class BatchPreparerTest {
       assertThat(answer.error).as(each.name).isEqualTo(each.expected);
       assertThat(answer.told).as(each.name).hasSize(1);
     }
-    assertThat(partitions.append(TestBatches.transactional(9, "a")).error)
+    assertThat(partitions.append(TestBatches.transactional(9, 0, 0, "a")).error)
         .isEqualTo(Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     assertThat(partitions.partition().logEndOffset()).isZero();
     assertThat(partitions.store.pendingAppends()).isZero();
@@ -72,7 +72,7 @@ class BatchPreparerTest {
   void zstdNeedsProduceVersionSeven() {
     Answer answer = new Answer();
     ByteBuffer zstd = TestBatches.compressed(Compression.zstd().build(), "a");
-    partitions.partition().append(new ProduceBatch(zstd, (short) 6, "client", 1, answer));
+    partitions.partition().append(new ProduceBatch(zstd, (short) 6, null, "client", 1, answer));
     assertThat(answer.error).isEqualTo(Errors.UNSUPPORTED_COMPRESSION_TYPE);
   }
 

@@ -29,9 +29,9 @@ class BatchReaderTest {
         pieces.add(rest.slice(rest.position(), size).asReadOnlyBuffer());
         rest.position(rest.position() + size);
       }
-      List<Long> headers = new ArrayList<>();
-      BatchReader.forEachHeader(pieces, header -> headers.add(BatchHeader.baseOffset(header)));
-      assertThat(headers)
+      List<Long> offsets = new ArrayList<>();
+      BatchReader.forEachBatch(pieces, batch -> offsets.add(BatchHeader.baseOffset(batch)));
+      assertThat(offsets)
           .as("seed %d", seed)
           .containsExactly(0L, 1L, 2L, 3L, 4L, 5L, 6L, 7L, 8L, 9L);
       List<Boolean> valid = new ArrayList<>();
@@ -43,11 +43,11 @@ class BatchReaderTest {
   @Test
   void bytesThatAreNoBatchesAreAnErrorNotALoop() {
     assertThatThrownBy(
-            () -> BatchReader.forEachHeader(List.of(ByteBuffer.allocate(100)), header -> {}))
+            () -> BatchReader.forEachBatch(List.of(ByteBuffer.allocate(100)), batch -> {}))
         .isInstanceOf(IllegalArgumentException.class);
     ByteBuffer cut = TestBatches.plain("a");
     cut.limit(cut.limit() - 1);
-    assertThatThrownBy(() -> BatchReader.forEachHeader(List.of(cut), header -> {}))
+    assertThatThrownBy(() -> BatchReader.forEachBatch(List.of(cut), batch -> {}))
         .isInstanceOf(IllegalArgumentException.class);
   }
 }

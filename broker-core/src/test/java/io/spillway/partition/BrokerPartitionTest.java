@@ -138,7 +138,7 @@ class BrokerPartitionTest {
         };
     partitions
         .partition()
-        .append(new ProduceBatch(idempotent(8, 0, 0, "x"), (short) 12, "client", 5, other));
+        .append(new ProduceBatch(idempotent(8, 0, 0, "x"), (short) 12, null, "client", 5, other));
     Answer refused = partitions.append(idempotent(9, 0, 0, "a"));
     partitions.runForMs(PartitionSettings.DEFAULTS.parkMs() + 1);
     assertThat(other.error).isEqualTo(Errors.NOT_ENOUGH_REPLICAS);
@@ -264,7 +264,7 @@ class BrokerPartitionTest {
   void silentProducersAreForgotten() {
     partitions.appendDurably(idempotent(9, 0, 0, "a"));
     assertThat(partitions.partition().activeProducers())
-        .containsExactly(new ActiveProducer(9, 0, 0, TestBatches.NOW_MS));
+        .containsExactly(new ActiveProducer(9, 0, 0, TestBatches.NOW_MS, -1, -1));
     partitions.runForMs(PartitionSettings.DEFAULTS.producerIdExpirationMs());
     partitions.manager.expireProducers();
     assertThat(partitions.partition().activeProducers()).isEmpty();

@@ -90,7 +90,7 @@ class PartitionManagerTest {
     partitions.apply(partitions.metadata.lead("topic", 0, 2, 1));
     assertThat(partitions.manager.find(Partitions.TP)).isNull();
     Answer late = new Answer();
-    partition.append(new ProduceBatch(plain("b"), (short) 12, "client", 1, late));
+    partition.append(new ProduceBatch(plain("b"), (short) 12, null, "client", 1, late));
     assertThat(late.error).isEqualTo(Errors.NOT_LEADER_OR_FOLLOWER);
     assertThat(partitions.stream().closes).as("P12: in flight first").isZero();
     store.makeAllDurable();

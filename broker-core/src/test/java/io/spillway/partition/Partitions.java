@@ -12,6 +12,7 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.protocol.Errors;
+import org.jspecify.annotations.Nullable;
 
 /** A partition manager over fakes, for broker 1; time and threads stand still until told. */
 public final class Partitions {
@@ -25,6 +26,7 @@ public final class Partitions {
   public final Map<String, Map<String, String>> configs = new HashMap<>();
   public final List<String> traffic = new ArrayList<>();
   public final List<String> leadership = new ArrayList<>();
+  public final FakeVerifier verifier = new FakeVerifier();
   public final PartitionManager manager;
 
   public Partitions() {
@@ -53,7 +55,8 @@ public final class Partitions {
               public void onFetched(String topic, String clientId, int bytes) {
                 traffic.add("out " + topic + " " + clientId);
               }
-            });
+            },
+            verifier);
     manager.subscribe(
         new LocalPartitions.LeadershipListener() {
           @Override
@@ -104,8 +107,13 @@ public final class Partitions {
 
   /** Appends; the answer is there when the store says so. */
   public Answer append(ByteBuffer records) {
+    return append(null, 12, records);
+  }
+
+  public Answer append(@Nullable String transactionalId, int version, ByteBuffer records) {
     Answer answer = new Answer();
-    partition().append(new ProduceBatch(records, (short) 12, "client", 5, answer));
+    partition()
+        .append(new ProduceBatch(records, (short) version, transactionalId, "client", 5, answer));
     return answer;
   }
 

@@ -53,9 +53,13 @@ public final class TestBatches {
     }
   }
 
-  public static ByteBuffer transactional(long producerId, String value) {
-    try (MemoryRecordsBuilder builder = builder(producerId, 0, 0, Compression.NONE, true)) {
-      builder.appendWithOffset(0, NOW_MS, null, bytes(value));
+  public static ByteBuffer transactional(
+      long producerId, int epoch, int sequence, String... values) {
+    try (MemoryRecordsBuilder builder =
+        builder(producerId, epoch, sequence, Compression.NONE, true)) {
+      for (int i = 0; i < values.length; i++) {
+        builder.appendWithOffset(i, NOW_MS, null, bytes(values[i]));
+      }
       return direct(builder.build().buffer());
     }
   }

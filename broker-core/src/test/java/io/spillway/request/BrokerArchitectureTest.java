@@ -77,7 +77,10 @@ class BrokerArchitectureTest {
   void coordinatorsReachStorageOnlyThroughPartitions() {
     noClasses()
         .that()
-        .resideInAnyPackage("io.spillway.kafka.group..", "io.spillway.kafka.transaction..")
+        .resideInAnyPackage(
+            "io.spillway.kafka.coordinator..",
+            "io.spillway.kafka.group..",
+            "io.spillway.kafka.transaction..")
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage(

@@ -12,6 +12,7 @@ import io.spillway.partition.PartitionSettings;
 import io.spillway.partition.RetentionTask;
 import io.spillway.partition.TestMetadata;
 import io.spillway.partition.TrafficListener;
+import io.spillway.partition.TransactionMarker;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.data.FakeExchange;
 import io.spillway.request.data.TestHandlers;
@@ -28,6 +29,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.message.ProduceResponseData;
+import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 
 /** The partition layer of one life of a broker, on its engine and on its threads. */
@@ -77,7 +79,8 @@ final class PartitionServer implements LocalPartitions.LeadershipListener {
                 4 << 10 << world.random.nextInt(8),
                 100L << world.random.nextInt(6),
                 1 + world.random.nextInt(3)),
-            TrafficListener.NONE);
+            TrafficListener.NONE,
+            (transactionalId, producerId, epoch, tp, question) -> verify(producerId, epoch, tp));
     manager.subscribe(this);
     produce = TestHandlers.produce(manager, () -> view, process.clock(), timers);
     retention = new RetentionTask(manager, process.clock(), timers, Duration.ofSeconds(2));
@@ -108,6 +111,40 @@ final class PartitionServer implements LocalPartitions.LeadershipListener {
             produce.handle(exchange);
           } catch (RuntimeException e) {
             exchange.fail(e);
+          }
+        });
+  }
+
+  /** Answered in the call, or when the way to the coordinator and back is made. */
+  private CompletableFuture<Errors> verify(long producerId, short epoch, TopicPartition tp) {
+    SimTransactor transactor = world.transactor(producerId);
+    if (world.random.nextBoolean()) {
+      return CompletableFuture.completedFuture(transactor.verify(epoch, tp));
+    }
+    CompletableFuture<Errors> answer = new CompletableFuture<>();
+    timers.schedule(
+        randomWayNanos(),
+        () -> {
+          Errors error = transactor.verify(epoch, tp);
+          timers.schedule(randomWayNanos(), () -> answer.complete(error));
+        });
+    return answer;
+  }
+
+  private long randomWayNanos() {
+    int withinMs = world.random.nextInt(10) == 0 ? 8_000 : 20;
+    return TimeUnit.MICROSECONDS.toNanos(1 + world.random.nextInt(withinMs * 1_000));
+  }
+
+  /** On its event loop: a coordinator's marker. */
+  void mark(TopicPartition tp, TransactionMarker marker, Consumer<Errors> onAnswer) {
+    network.execute(
+        () -> {
+          BrokerPartition partition = manager.find(tp);
+          if (partition == null) {
+            onAnswer.accept(Errors.NOT_LEADER_OR_FOLLOWER);
+          } else {
+            partition.appendMarker(marker).thenAccept(onAnswer);
           }
         });
   }
@@ -206,6 +243,7 @@ final class PartitionServer implements LocalPartitions.LeadershipListener {
           .as("G2 %s: high watermark", tp)
           .isGreaterThanOrEqualTo(seen == null ? 0 : seen);
       assertThat(partition.lastStableOffset()).as("P31 %s: LSO", tp).isLessThanOrEqualTo(high);
+      world.log(tp).checkStable(partition, world.firstUndecided(tp));
       assertThat(high)
           .as("%s: high watermark, LEO", tp)
           .isLessThanOrEqualTo(partition.logEndOffset());

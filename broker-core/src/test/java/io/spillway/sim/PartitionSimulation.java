@@ -29,9 +29,10 @@ import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Idempotent producers over brokers in the small bad world (G5): the real partition layer on the
- * real storage engine, Kafka's own producer above a network that breaks, consumers that read on,
- * and a controller that moves leadership. Each acknowledged record is there once and in order,
+ * Idempotent and transactional producers over brokers in the small bad world (G5): the real
+ * partition layer on the real storage engine, Kafka's own producer above a network that breaks,
+ * transactions with a scripted coordinator, consumers that read on, and a controller that moves
+ * leadership. Each acknowledged record is there once and in order, and no transaction is torn,
  * whatever happens; docs/simulation.md has the rest.
  */
 final class PartitionSimulation extends SimWorld {
@@ -43,6 +44,7 @@ final class PartitionSimulation extends SimWorld {
   private final Map<TopicPartition, ProducedLog> logs = new HashMap<>();
   private final List<SimConsumer> consumers = new ArrayList<>();
   private final List<SimProducer> producers = new ArrayList<>();
+  private final List<SimTransactor> transactors = new ArrayList<>();
 
   PartitionSimulation(long seed) {
     super(seed);
@@ -58,6 +60,10 @@ final class PartitionSimulation extends SimWorld {
     int count = 1 + random.nextInt(3);
     for (int i = 0; i < count; i++) {
       producers.add(new SimProducer(this, i));
+    }
+    // Not by chance: seeds without transactions stay what they were before there were any.
+    for (long i = seed % 2 == 0 ? 0 : 1 + seed / 2 % 2; i > 0; i--) {
+      transactors.add(new SimTransactor(this, (int) i));
     }
   }
 
@@ -118,6 +124,21 @@ final class PartitionSimulation extends SimWorld {
 
   @Nullable PartitionServer server(int nodeId) {
     return servers.get(nodeId);
+  }
+
+  SimTransactor transactor(long producerId) {
+    return transactors.stream()
+        .filter(each -> each.producerId == producerId)
+        .findFirst()
+        .orElseThrow(() -> new AssertionError("nobody has producer id " + producerId));
+  }
+
+  /** The first batch of an open transaction, as far as anybody was told. */
+  long firstUndecided(TopicPartition tp) {
+    return transactors.stream()
+        .mapToLong(each -> each.firstUndecided(tp))
+        .min()
+        .orElse(Long.MAX_VALUE);
   }
 
   @Nullable PartitionServer anyServer() {
@@ -186,6 +207,8 @@ final class PartitionSimulation extends SimWorld {
       giveUpOn(broker);
     } else if (dice < 400) {
       poll(consumers.get(random.nextInt(consumers.size())));
+    } else if (dice < 550 && !transactors.isEmpty()) {
+      transactors.get(random.nextInt(transactors.size())).act();
     } else {
       SimProducer producer = anyProducer();
       TopicPartition tp = anyPartition();
@@ -327,6 +350,7 @@ final class PartitionSimulation extends SimWorld {
       untilAllRun();
       untilHealed(this::isQuiet, "every partition is open and every record is decided");
       consumers.forEach(this::readAll);
+      logs.values().forEach(this::checkCommitted);
       logs.values().forEach(this::repeatNewest);
       if (round == 0) {
         brokers.forEach(SimBroker::crash);
@@ -345,6 +369,7 @@ final class PartitionSimulation extends SimWorld {
 
   private boolean isQuiet() {
     return producers.stream().allMatch(SimProducer::isQuiet)
+        && transactors.stream().allMatch(SimTransactor::isQuietAtLast)
         && logs.keySet().stream().allMatch(tp -> leader(tp) != null);
   }
 
@@ -373,6 +398,14 @@ final class PartitionSimulation extends SimWorld {
             return "all of " + tp + " is read by " + consumer + " from " + leader(tp);
           }
         });
+  }
+
+  /** G5: what a reader of committed data gets is what was committed, and nothing hangs. */
+  private void checkCommitted(ProducedLog log) {
+    untilHealed(() -> leader(log.tp) != null, "there is a leader");
+    log.checkCommitted(
+        Objects.requireNonNull(leader(log.tp)),
+        batch -> transactor(batch.producerId()).isCommitted(batch.producerEpoch()));
   }
 
   /** P22, P31: a batch that comes again is known, with its offset, whatever has happened since. */

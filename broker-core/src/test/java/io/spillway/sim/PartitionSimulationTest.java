@@ -41,6 +41,10 @@ class PartitionSimulationTest {
         "record given up",
         "request timed out",
         "request of a broken connection",
+        "transaction committed",
+        "transaction aborted",
+        "marker written again",
+        "late batch kept out",
         // what brokers go through
         "crash",
         "crash with unacked batches",

@@ -2,14 +2,22 @@ package io.spillway.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.partition.AbortedTransaction;
+import io.spillway.partition.BrokerPartition;
 import io.spillway.partition.Partition;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.message.ProduceRequestData;
@@ -36,6 +44,7 @@ final class ProducedLog {
       long producerId,
       short producerEpoch,
       int firstSequence,
+      boolean isTransactional,
       long firstNumber,
       long endNumber) {
 
@@ -76,7 +85,12 @@ final class ProducedLog {
   private final TreeMap<Long, Stored> batches = new TreeMap<>();
   private final Map<Integer, TreeMap<Long, Stored>> byProducer = new HashMap<>();
   private final TreeMap<Long, Integer> leaderEpochs = new TreeMap<>();
+
+  /** Producer ids of markers, by offset, as far as they were read. */
+  private final TreeMap<Long, Long> markers = new TreeMap<>();
+
   private long knownEnd;
+  private long knownStable;
   private int openedEpoch = -1;
 
   ProducedLog(TopicPartition tp) {
@@ -92,6 +106,9 @@ final class ProducedLog {
   static List<Stored> parse(ByteBuffer records, long baseOffset) {
     List<Stored> found = new ArrayList<>();
     for (RecordBatch batch : MemoryRecords.readableRecords(records.duplicate()).batches()) {
+      if (batch.isControlBatch()) {
+        continue;
+      }
       long base = baseOffset >= 0 ? baseOffset : batch.baseOffset();
       long first = -1;
       long next = -1;
@@ -113,6 +130,7 @@ final class ProducedLog {
               batch.producerId(),
               batch.producerEpoch(),
               batch.baseSequence(),
+              batch.isTransactional(),
               first,
               next));
     }
@@ -177,6 +195,9 @@ final class ProducedLog {
           .as("P31 %s: read below the high watermark", tp)
           .isLessThanOrEqualTo(endOffset);
       learnEpoch(batch);
+      if (batch.isControlBatch()) {
+        markers.put(batch.baseOffset(), batch.producerId());
+      }
     }
     parse(records, -1).forEach(this::learn);
     return next;
@@ -246,6 +267,50 @@ final class ProducedLog {
           .as("G1 %s: high watermark in epoch %d, known up to %d", tp, openedEpoch, knownEnd)
           .isGreaterThanOrEqualTo(knownEnd);
     }
+  }
+
+  /** P31: committed data is stable for ever, and an open transaction never is. */
+  void checkStable(BrokerPartition partition, long firstUndecided) {
+    if (partition.leaderEpoch() != openedEpoch) {
+      return;
+    }
+    long stable = partition.lastStableOffset();
+    assertThat(stable)
+        .as("G2 %s: last stable offset in epoch %d", tp, openedEpoch)
+        .isGreaterThanOrEqualTo(knownStable);
+    knownStable = stable;
+    assertThat(stable)
+        .as("P31 %s: last stable offset, with a transaction open at %d", tp, firstUndecided)
+        .isLessThanOrEqualTo(Math.max(firstUndecided, partition.logStartOffset()));
+  }
+
+  /** Reads as a consumer does that is told of aborted transactions; all transactions have ended. */
+  void checkCommitted(BrokerPartition partition, Predicate<Stored> isCommitted) {
+    long start = partition.logStartOffset();
+    long end = partition.highWatermark();
+    assertThat(partition.lastStableOffset()).as("%s: no transaction hangs", tp).isEqualTo(end);
+    Deque<AbortedTransaction> told = new ArrayDeque<>();
+    partition.abortedTransactions(start, end).stream()
+        .sorted(Comparator.comparingLong(AbortedTransaction::firstOffset))
+        .forEach(told::add);
+    Set<Long> aborting = new HashSet<>();
+    TreeMap<Long, Object> all = new TreeMap<>(batches.tailMap(start));
+    all.putAll(markers.tailMap(start));
+    all.forEach(
+        (offset, entry) -> {
+          long last = entry instanceof Stored batch ? batch.endOffset - 1 : offset;
+          while (!told.isEmpty() && told.getFirst().firstOffset() <= last) {
+            aborting.add(told.removeFirst().producerId());
+          }
+          if (entry instanceof Stored batch) {
+            boolean visible = !batch.isTransactional || !aborting.contains(batch.producerId);
+            assertThat(visible)
+                .as("G5 %s: whether a reader of committed data sees %s", tp, batch)
+                .isEqualTo(!batch.isTransactional || isCommitted.test(batch));
+          } else {
+            aborting.remove((Long) entry);
+          }
+        });
   }
 
   /** An application was told that its record is at that offset. */

@@ -10,6 +10,7 @@ import org.apache.kafka.metadata.bootstrap.BootstrapMetadata;
 import org.apache.kafka.server.common.GroupVersion;
 import org.apache.kafka.server.common.KRaftVersion;
 import org.apache.kafka.server.common.MetadataVersion;
+import org.apache.kafka.server.common.TransactionVersion;
 
 /**
  * The feature levels a new cluster starts with, and the ranges this broker supports: what is
@@ -23,6 +24,9 @@ public final class FeatureLevels {
   /** KIP-848 consumer groups are served. */
   public static final short GROUP_VERSION = GroupVersion.GV_1.featureLevel();
 
+  /** KIP-890: each transaction has an epoch of its own, and partitions verify. */
+  public static final short TRANSACTION_VERSION = TransactionVersion.TV_2.featureLevel();
+
   /** No Raft runs here, but the log has all that the level promises a controller. */
   public static final KRaftVersion KRAFT_VERSION = KRaftVersion.KRAFT_VERSION_1;
 
@@ -31,7 +35,13 @@ public final class FeatureLevels {
   /** The records a new metadata log begins with; features left out are at level 0. */
   static BootstrapMetadata bootstrap() {
     return BootstrapMetadata.fromVersions(
-        METADATA_VERSION, Map.of(GroupVersion.FEATURE_NAME, GROUP_VERSION), "a new cluster");
+        METADATA_VERSION,
+        Map.of(
+            GroupVersion.FEATURE_NAME,
+            GROUP_VERSION,
+            TransactionVersion.FEATURE_NAME,
+            TRANSACTION_VERSION),
+        "a new cluster");
   }
 
   /** Supported levels by feature name; what is missing supports level 0 only. */
@@ -45,6 +55,7 @@ public final class FeatureLevels {
         KRaftVersion.FEATURE_NAME,
         VersionRange.of(KRaftVersion.KRAFT_VERSION_0.featureLevel(), KRAFT_VERSION.featureLevel()));
     ranges.put(GroupVersion.FEATURE_NAME, VersionRange.of((short) 0, GROUP_VERSION));
+    ranges.put(TransactionVersion.FEATURE_NAME, VersionRange.of((short) 0, TRANSACTION_VERSION));
     return ranges;
   }
 

@@ -1,6 +1,6 @@
 package io.spillway.kafka.group;
 
-import io.spillway.request.group.OffsetsTopic;
+import io.spillway.request.coordinator.CoordinatorTopic;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.config.AbstractConfig;
@@ -25,8 +25,9 @@ record CoordinatorSettings(GroupCoordinatorConfig group, ShareGroupConfig share)
         new GroupCoordinatorConfig(parsed), new ShareGroupConfig(parsed));
   }
 
-  OffsetsTopic offsetsTopic() {
-    return new OffsetsTopic(
+  CoordinatorTopic offsetsTopic() {
+    return new CoordinatorTopic(
+        CoordinatorTopic.OFFSETS,
         group.offsetsTopicPartitions(),
         group.offsetsTopicReplicationFactor(),
         Map.of(

@@ -1,22 +1,23 @@
 package io.spillway.kafka.group;
 
+import io.spillway.kafka.coordinator.CoordinatorHost;
 import io.spillway.kafka.metadata.KafkaImageSubscriber;
 import io.spillway.metadata.TopicConfigs;
 import io.spillway.partition.LocalPartitions;
+import io.spillway.partition.MarkerWriter;
+import io.spillway.partition.TransactionMarker;
 import io.spillway.request.RequestContext;
+import io.spillway.request.coordinator.CoordinatorTopic;
 import io.spillway.request.group.GroupService;
-import io.spillway.request.group.OffsetsTopic;
 import io.spillway.runtime.Clock;
 import io.spillway.runtime.Scheduler;
 import io.spillway.runtime.Threads;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
-import java.util.function.Consumer;
-import org.apache.kafka.common.errors.CoordinatorNotAvailableException;
-import org.apache.kafka.common.errors.NotCoordinatorException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.message.ConsumerGroupDescribeResponseData;
 import org.apache.kafka.common.message.ConsumerGroupHeartbeatRequestData;
 import org.apache.kafka.common.message.ConsumerGroupHeartbeatResponseData;
@@ -38,48 +39,26 @@ import org.apache.kafka.common.message.OffsetFetchRequestData.OffsetFetchRequest
 import org.apache.kafka.common.message.OffsetFetchResponseData.OffsetFetchResponseGroup;
 import org.apache.kafka.common.message.SyncGroupRequestData;
 import org.apache.kafka.common.message.SyncGroupResponseData;
+import org.apache.kafka.common.message.TxnOffsetCommitRequestData;
+import org.apache.kafka.common.message.TxnOffsetCommitResponseData;
+import org.apache.kafka.common.protocol.Errors;
+import org.apache.kafka.common.requests.TransactionResult;
 import org.apache.kafka.common.utils.internals.BufferSupplier;
 import org.apache.kafka.coordinator.group.GroupCoordinator;
-import org.apache.kafka.image.MetadataDelta;
-import org.apache.kafka.image.MetadataImage;
 import org.apache.kafka.server.authorizer.AuthorizableRequestContext;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Apache Kafka's group coordinator behind {@link GroupService}.
  *
- * <p>It is started by what first needs it - a request once there is an offsets topic, or the first
- * offsets partition this broker leads - and off the caller's thread: a broker without groups loads
- * nothing of it. Requests wait for the start; then the service itself says which groups are here.
- *
- * <p>Two schedulers, because a metadata change that deletes topics waits until their offsets are
- * gone, and an election or a truncation may be what it waits for. Everything about leadership
- * happens on one, starting and metadata on the other.
+ * <p>It has two schedulers, because a metadata change that deletes topics waits until their offsets
+ * are gone, and an election or a truncation may be what it waits for.
  */
-final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscriber, AutoCloseable {
-
-  private static final Logger log = LoggerFactory.getLogger(GroupCoordinatorAdapter.class);
+final class GroupCoordinatorAdapter implements GroupService, MarkerWriter, AutoCloseable {
 
   /** Bounds the chunks of offsets partitions in memory. */
   private static final int LOADER_THREADS = 2;
 
-  private final int nodeId;
-  private final CoordinatorSettings settings;
-  private final LocalPartitions partitions;
-  private final TopicConfigs topicConfigs;
-  private final Clock clock;
-  private final Scheduler leadership;
-  private final Scheduler metadata;
-  private final Executor loadPool;
-  private final Elections elections;
-
-  private final AtomicBoolean wanted = new AtomicBoolean();
-  private final CompletableFuture<GroupCoordinator> started = new CompletableFuture<>();
-  private volatile MetadataImage image = MetadataImage.EMPTY;
-  private volatile @Nullable RunningCoordinator running;
-  private volatile boolean closed;
+  private final CoordinatorHost<RunningCoordinator> host;
 
   GroupCoordinatorAdapter(
       int nodeId,
@@ -87,128 +66,89 @@ final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscribe
       LocalPartitions partitions,
       TopicConfigs topicConfigs,
       Threads threads) {
-    this.nodeId = nodeId;
-    this.settings = settings;
-    this.partitions = partitions;
-    this.topicConfigs = topicConfigs;
-    this.clock = threads.clock();
-    this.leadership = threads.newScheduler("groups");
-    this.elections = new Elections(leadership, this::want);
-    this.metadata = threads.newScheduler("groups-metadata");
-    this.loadPool = threads.newPool("groups-load", LOADER_THREADS);
+    Clock clock = threads.clock();
+    Scheduler leadership = threads.newScheduler("groups");
+    Scheduler metadata = threads.newScheduler("groups-metadata");
+    Executor loadPool = threads.newPool("groups-load", LOADER_THREADS);
+    this.host =
+        new CoordinatorHost<>(
+            "group coordinator",
+            CoordinatorTopic.OFFSETS,
+            clock,
+            leadership,
+            metadata,
+            (elections, image) ->
+                RunningCoordinator.start(
+                    nodeId,
+                    settings,
+                    elections,
+                    partitions,
+                    topicConfigs,
+                    clock,
+                    loadPool,
+                    leadership,
+                    image));
   }
 
   /** To be told of the partitions this broker leads. */
   LocalPartitions.LeadershipListener elections() {
-    return elections;
+    return host.elections();
+  }
+
+  /** To be told of every image. */
+  KafkaImageSubscriber images() {
+    return host;
   }
 
   /** Whether the coordinator has been started and serves. */
   boolean isRunning() {
-    return running != null && !closed;
-  }
-
-  // ---- start and end
-
-  private void want() {
-    if (!closed && wanted.compareAndSet(false, true)) {
-      metadata.execute(this::start);
-    }
-  }
-
-  private void start() {
-    if (closed) {
-      return;
-    }
-    long startNanos = clock.nanoTime();
-    RunningCoordinator coordinator;
-    try {
-      coordinator =
-          RunningCoordinator.start(
-              nodeId,
-              settings,
-              elections,
-              partitions,
-              topicConfigs,
-              clock,
-              loadPool,
-              leadership,
-              image);
-    } catch (RuntimeException | Error e) {
-      started.completeExceptionally(
-          new CoordinatorNotAvailableException("the group coordinator did not start", e));
-      throw e;
-    }
-    synchronized (this) {
-      if (!closed) {
-        running = coordinator;
-      }
-    }
-    if (closed) {
-      coordinator.close();
-      return;
-    }
-    log.info("group coordinator started in {} ms", (clock.nanoTime() - startNanos) / 1_000_000);
-    elections.start(coordinator, () -> started.complete(coordinator.service()));
+    return host.isRunning();
   }
 
   @Override
   public void close() {
-    RunningCoordinator coordinator;
-    synchronized (this) {
-      if (closed) {
-        return;
-      }
-      closed = true;
-      coordinator = running;
-    }
-    elections.close();
-    if (coordinator != null) {
-      coordinator.close();
-    }
-    started.completeExceptionally(
-        new CoordinatorNotAvailableException("the group coordinator is stopping"));
+    host.close();
   }
-
-  /** The service refuses everything once it is shut down; that is no fault. */
-  private void whileRunning(Consumer<RunningCoordinator> action) {
-    RunningCoordinator coordinator = running;
-    if (coordinator == null || closed) {
-      return;
-    }
-    try {
-      action.accept(coordinator);
-    } catch (RuntimeException e) {
-      if (!closed) {
-        throw e;
-      }
-    }
-  }
-
-  // ---- metadata
-
-  @Override
-  public void onImage(MetadataDelta delta, MetadataImage newImage) {
-    image = newImage;
-    if (wanted.get() && !closed) {
-      metadata.execute(() -> whileRunning(r -> r.onImage(delta, newImage)));
-    }
-  }
-
-  // ---- requests
 
   private <T> CompletableFuture<T> ask(
       RequestContext context,
       BiFunction<GroupCoordinator, AuthorizableRequestContext, CompletableFuture<T>> question) {
-    if (!wanted.get()) {
-      if (image.topics().getTopic(OffsetsTopic.NAME) == null) {
-        return CompletableFuture.failedFuture(
-            new NotCoordinatorException("there is no " + OffsetsTopic.NAME + " topic yet"));
-      }
-      want();
-    }
     CallerContext caller = new CallerContext(context);
-    return started.thenCompose(coordinator -> question.apply(coordinator, caller));
+    return host.coordinator()
+        .thenCompose(coordinator -> question.apply(coordinator.service(), caller));
+  }
+
+  // ---- transactions
+
+  /** P33: only the coordinator itself can append the marker that ends its offsets. */
+  @Override
+  public CompletionStage<Errors> write(TopicPartition tp, TransactionMarker marker) {
+    if (host.isUnused()) {
+      return CompletableFuture.completedFuture(Errors.UNKNOWN_TOPIC_OR_PARTITION);
+    }
+    return host.coordinator()
+        .thenCompose(
+            coordinator ->
+                coordinator
+                    .service()
+                    .completeTransaction(
+                        tp,
+                        marker.producerId(),
+                        marker.producerEpoch(),
+                        marker.coordinatorEpoch(),
+                        TransactionResult.forId(marker.committed()),
+                        marker.transactionVersion()))
+        .handle((done, failure) -> failure == null ? Errors.NONE : markerError(failure));
+  }
+
+  /** A coordinator of transactions knows partitions that have no leader yet, and comes again. */
+  private static Errors markerError(Throwable failure) {
+    Errors error = Errors.forException(failure);
+    return switch (error) {
+      case COORDINATOR_NOT_AVAILABLE, COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR ->
+          Errors.NOT_LEADER_OR_FOLLOWER;
+      default -> error;
+    };
   }
 
   @Override
@@ -255,6 +195,14 @@ final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscribe
   }
 
   @Override
+  public CompletableFuture<TxnOffsetCommitResponseData> commitTransactionalOffsets(
+      RequestContext context, TxnOffsetCommitRequestData request) {
+    return ask(
+        context,
+        (groups, as) -> groups.commitTransactionalOffsets(as, request, BufferSupplier.NO_CACHING));
+  }
+
+  @Override
   public CompletableFuture<OffsetFetchResponseGroup> fetchOffsets(
       RequestContext context, OffsetFetchRequestGroup request, boolean requireStable) {
     return ask(context, (groups, as) -> groups.fetchOffsets(as, request, requireStable));
@@ -271,7 +219,7 @@ final class GroupCoordinatorAdapter implements GroupService, KafkaImageSubscribe
   @Override
   public CompletableFuture<ListGroupsResponseData> listGroups(
       RequestContext context, ListGroupsRequestData request) {
-    if (!wanted.get() && image.topics().getTopic(OffsetsTopic.NAME) == null) {
+    if (host.isUnused()) {
       return CompletableFuture.completedFuture(new ListGroupsResponseData());
     }
     return ask(context, (groups, as) -> groups.listGroups(as, request));

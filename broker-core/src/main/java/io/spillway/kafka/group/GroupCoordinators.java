@@ -3,18 +3,19 @@ package io.spillway.kafka.group;
 import io.spillway.kafka.metadata.KafkaImageSubscriber;
 import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.TopicConfigs;
-import io.spillway.metadata.TopicCreator;
 import io.spillway.partition.LocalPartitions;
+import io.spillway.partition.MarkerWriter;
 import io.spillway.request.ApiHandler;
+import io.spillway.request.coordinator.CoordinatorTopic;
 import io.spillway.request.group.ClassicGroupHandler;
 import io.spillway.request.group.ConsumerGroupHandler;
-import io.spillway.request.group.FindCoordinatorHandler;
 import io.spillway.request.group.GroupAdminHandler;
 import io.spillway.request.group.GroupLag;
 import io.spillway.request.group.GroupLagReader;
 import io.spillway.request.group.OffsetCommitHandler;
 import io.spillway.request.group.OffsetDeleteHandler;
 import io.spillway.request.group.OffsetFetchHandler;
+import io.spillway.request.group.TxnOffsetCommitHandler;
 import io.spillway.runtime.Threads;
 import java.util.List;
 import java.util.Map;
@@ -30,12 +31,17 @@ import java.util.function.Supplier;
 public final class GroupCoordinators implements AutoCloseable {
 
   private final GroupCoordinatorAdapter coordinator;
+  private final CoordinatorTopic offsetsTopic;
   private final List<ApiHandler> handlers;
   private final GroupLag lag;
 
   private GroupCoordinators(
-      GroupCoordinatorAdapter coordinator, List<ApiHandler> handlers, GroupLag lag) {
+      GroupCoordinatorAdapter coordinator,
+      CoordinatorTopic offsetsTopic,
+      List<ApiHandler> handlers,
+      GroupLag lag) {
     this.coordinator = coordinator;
+    this.offsetsTopic = offsetsTopic;
     this.handlers = handlers;
     this.lag = lag;
   }
@@ -53,32 +59,44 @@ public final class GroupCoordinators implements AutoCloseable {
       LocalPartitions partitions,
       Supplier<ClusterMetadata> metadata,
       TopicConfigs topicConfigs,
-      TopicCreator topicCreator,
       Threads threads) {
     CoordinatorSettings settings = CoordinatorSettings.parse(kafkaProperties);
     GroupCoordinatorAdapter coordinator =
         new GroupCoordinatorAdapter(nodeId, settings, partitions, topicConfigs, threads);
     List<ApiHandler> handlers =
         List.of(
-            new FindCoordinatorHandler(metadata, settings.offsetsTopic(), topicCreator),
             new ClassicGroupHandler(coordinator),
             new ConsumerGroupHandler(coordinator, metadata),
             new OffsetCommitHandler(coordinator, metadata),
             new OffsetFetchHandler(coordinator, metadata),
             new OffsetDeleteHandler(coordinator, metadata),
+            new TxnOffsetCommitHandler(coordinator, metadata),
             new GroupAdminHandler(coordinator));
     partitions.subscribe(coordinator.elections());
     return new GroupCoordinators(
-        coordinator, handlers, new GroupLagReader(coordinator, coordinator::isRunning, partitions));
+        coordinator,
+        settings.offsetsTopic(),
+        handlers,
+        new GroupLagReader(coordinator, coordinator::isRunning, partitions));
   }
 
   public List<ApiHandler> handlers() {
     return handlers;
   }
 
+  /** Ends transactions in the offsets partitions this broker leads (P33). */
+  public MarkerWriter markers() {
+    return coordinator;
+  }
+
+  /** The log of the coordinator, as it is to be created. */
+  public CoordinatorTopic offsetsTopic() {
+    return offsetsTopic;
+  }
+
   /** To be subscribed to the control plane's raw images before partitions are led. */
   public KafkaImageSubscriber imageSubscriber() {
-    return coordinator;
+    return coordinator.images();
   }
 
   public GroupLag lag() {

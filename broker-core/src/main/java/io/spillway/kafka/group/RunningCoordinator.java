@@ -2,9 +2,14 @@ package io.spillway.kafka.group;
 
 import com.yammer.metrics.core.MetricsRegistry;
 import io.spillway.kafka.controller.ClockTime;
+import io.spillway.kafka.coordinator.Elections;
+import io.spillway.kafka.coordinator.HostedCoordinator;
+import io.spillway.kafka.coordinator.LedPartition;
+import io.spillway.kafka.coordinator.PartitionLogLoader;
+import io.spillway.kafka.coordinator.PartitionLogWriter;
 import io.spillway.metadata.TopicConfigs;
 import io.spillway.partition.LocalPartitions;
-import io.spillway.request.group.OffsetsTopic;
+import io.spillway.request.coordinator.CoordinatorTopic;
 import io.spillway.runtime.Clock;
 import io.spillway.runtime.Scheduler;
 import java.util.Optional;
@@ -31,7 +36,7 @@ import org.apache.kafka.server.util.timer.SystemTimerReaper;
  * One started Kafka {@link GroupCoordinatorService} with everything it stands on. Nothing of it is
  * shared between brokers: its metrics are in registries of its own that nobody exports.
  */
-final class RunningCoordinator implements AutoCloseable {
+final class RunningCoordinator implements HostedCoordinator {
 
   private final GroupCoordinatorService service;
   private final GroupConfigManager groupConfigs;
@@ -99,7 +104,7 @@ final class RunningCoordinator implements AutoCloseable {
   }
 
   private static int offsetsPartitions(MetadataImage image, CoordinatorSettings settings) {
-    TopicImage topic = image.topics().getTopic(OffsetsTopic.NAME);
+    TopicImage topic = image.topics().getTopic(CoordinatorTopic.OFFSETS);
     return topic == null ? settings.group().offsetsTopicPartitions() : topic.partitions().size();
   }
 
@@ -107,17 +112,19 @@ final class RunningCoordinator implements AutoCloseable {
     return service;
   }
 
-  void elect(LedPartition partition) {
+  @Override
+  public void elect(LedPartition partition) {
     service.onElection(partition.topicPartition().partition(), partition.partition().leaderEpoch());
   }
 
-  /** Unloads whatever is loaded of the partition, whichever epoch it has. */
-  void resign(TopicPartition tp) {
+  @Override
+  public void resign(TopicPartition tp) {
     service.onResignation(tp.partition(), OptionalInt.empty());
   }
 
-  /** May wait, for seconds at most, until the offsets of deleted topics are gone. */
-  void onImage(MetadataDelta delta, MetadataImage image) {
+  /** May wait until the offsets of deleted topics are gone. */
+  @Override
+  public void onImage(MetadataDelta delta, MetadataImage image) {
     if (delta.configsDelta() != null) {
       delta.configsDelta().changes().keySet().forEach(r -> updateGroupConfig(r, image));
     }
@@ -130,7 +137,6 @@ final class RunningCoordinator implements AutoCloseable {
     }
   }
 
-  /** Whoever waits for an answer is told that the coordinator is gone. Ends every thread. */
   @Override
   public void close() {
     service.shutdown();

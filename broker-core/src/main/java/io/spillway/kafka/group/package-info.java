@@ -1,6 +1,4 @@
-/**
- * Apache Kafka's own group coordinator on our partitions: its writer, loader, time and elections.
- */
+/** Apache Kafka's own group coordinator on our partitions. */
 @NullMarked
 package io.spillway.kafka.group;
 

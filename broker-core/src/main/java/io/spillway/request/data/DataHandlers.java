@@ -58,7 +58,6 @@ public final class DataHandlers {
             fetch,
             new ListOffsetsHandler(locator, open, new OffsetLookup(workers), timers, failures),
             new OffsetForLeaderEpochHandler(locator, open),
-            new InitProducerIdHandler(new ProducerIds(control::allocateProducerIds)),
             new DescribeProducersHandler(locator, open),
             new DeleteRecordsHandler(locator, open, timers, failures)));
   }

@@ -18,7 +18,7 @@ import org.apache.kafka.common.message.DescribeProducersResponseData.TopicRespon
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.Errors;
 
-/** DescribeProducers (KIP-664): the idempotent producers a partition remembers. */
+/** DescribeProducers (KIP-664): the producers a partition remembers, with open transactions. */
 final class DescribeProducersHandler implements ApiHandler {
 
   private final PartitionLocator locator;
@@ -82,8 +82,8 @@ final class DescribeProducersHandler implements ApiHandler {
                   .setProducerEpoch(producer.epoch())
                   .setLastSequence(producer.lastSequence())
                   .setLastTimestamp(producer.lastTimestampMs())
-                  .setCoordinatorEpoch(-1)
-                  .setCurrentTxnStartOffset(-1));
+                  .setCoordinatorEpoch(producer.coordinatorEpoch())
+                  .setCurrentTxnStartOffset(producer.txnFirstOffset()));
     }
     return answer;
   }

@@ -138,7 +138,7 @@ final class FetchOperation implements Waiter, FetchBudget.Waiter {
   }
 
   private boolean isWorthReading() {
-    return round.hasChanged() || round.availableBytes() >= Math.max(1, minBytes);
+    return round.hasChanged() || round.availableBytes(readCommitted) >= Math.max(1, minBytes);
   }
 
   private void startWaiting() {

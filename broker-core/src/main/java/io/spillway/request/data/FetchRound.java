@@ -198,10 +198,10 @@ final class FetchRound {
   }
 
   /** Bytes that a new round would find, about. */
-  long availableBytes() {
+  long availableBytes(boolean readCommitted) {
     long available = 0;
     for (int i = 0; i < slots.size(); i++) {
-      available += slots.get(i).availableBytes(bytesRead[i]);
+      available += slots.get(i).availableBytes(bytesRead[i], readCommitted);
     }
     return available;
   }

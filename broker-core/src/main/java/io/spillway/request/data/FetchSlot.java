@@ -5,6 +5,7 @@ import io.spillway.partition.EpochEnd;
 import io.spillway.protocol.codec.RecordSlices;
 import io.spillway.stream.FetchedData;
 import java.util.List;
+import org.apache.kafka.common.message.FetchResponseData.AbortedTransaction;
 import org.apache.kafka.common.message.FetchResponseData.EpochEndOffset;
 import org.apache.kafka.common.message.FetchResponseData.PartitionData;
 import org.apache.kafka.common.protocol.Errors;
@@ -15,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  * until {@link #takeData}. Guarded by its operation.
  */
 final class FetchSlot {
+
+  /** More than anybody asks for, and more of them are not too many for a long. */
+  private static final long UNKNOWN_BYTES = Integer.MAX_VALUE;
 
   final FetchTarget target;
   final PartitionLocator.Located located;
@@ -136,12 +140,37 @@ final class FetchSlot {
     return held;
   }
 
-  /** Bytes that a new round would find, about. */
-  long availableBytes(int bytesRead) {
+  /**
+   * Bytes that a new round would find, about. What an open transaction holds back counts when its
+   * end is news, and then all of it: nobody knows how much that is.
+   */
+  long availableBytes(int bytesRead, boolean readCommitted) {
     BrokerPartition served = partition;
-    return served == null || isOpening || isUnreadable
-        ? 0
-        : bytesRead + served.durableBytes() - durableBytesBefore;
+    if (served == null || isOpening || isUnreadable) {
+      return 0;
+    }
+    if (readCommitted && lastStableOffset < highWatermark) {
+      return served.lastStableOffset() > lastStableOffset ? UNKNOWN_BYTES : bytesRead;
+    }
+    return bytesRead + served.durableBytes() - durableBytesBefore;
+  }
+
+  /**
+   * Those that have something in the data held: every marker of what is stable is known by then.
+   */
+  private List<AbortedTransaction> abortedTransactions() {
+    BrokerPartition served = partition;
+    FetchedData held = data;
+    if (served == null || held == null) {
+      return List.of();
+    }
+    return served.abortedTransactions(target.fetchOffset(), held.nextOffset()).stream()
+        .map(
+            each ->
+                new AbortedTransaction()
+                    .setProducerId(each.producerId())
+                    .setFirstOffset(each.firstOffset()))
+        .toList();
   }
 
   /** The answer, the records aside. */
@@ -153,7 +182,7 @@ final class FetchSlot {
             .setHighWatermark(highWatermark)
             .setLastStableOffset(lastStableOffset)
             .setLogStartOffset(logStartOffset)
-            .setAbortedTransactions(readCommitted ? List.of() : null)
+            .setAbortedTransactions(readCommitted ? abortedTransactions() : null)
             .setRecords(RecordSlices.EMPTY);
     if (!diverging.equals(EpochEnd.UNDEFINED)) {
       answer.setDivergingEpoch(

@@ -18,7 +18,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.common.errors.InvalidRequiredAcksException;
-import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
 import org.apache.kafka.common.message.ProduceRequestData;
 import org.apache.kafka.common.message.ProduceRequestData.PartitionProduceData;
 import org.apache.kafka.common.message.ProduceRequestData.TopicProduceData;
@@ -40,10 +39,6 @@ import org.jspecify.annotations.Nullable;
  * timeout the answer is {@code REQUEST_TIMED_OUT} for what is not durable yet, and the batch stays
  * in (P34); the frame is kept until the WAL is done with it. {@code acks=0} holds its frame until
  * durable, and an error closes the connection.
- *
- * <p>Transactions are not served: a transactional id gets {@code
- * TRANSACTIONAL_ID_AUTHORIZATION_FAILED}, the one error that every client takes as final at every
- * step of a transaction.
  */
 final class ProduceHandler implements ApiHandler {
 
@@ -82,10 +77,7 @@ final class ProduceHandler implements ApiHandler {
   public void handle(Exchange exchange) {
     ProduceRequestData request = exchange.request(ProduceRequestData.class);
     short acks = request.acks();
-    if (request.transactionalId() != null) {
-      exchange.fail(
-          new TransactionalIdAuthorizationException("transactions are not served by this broker"));
-    } else if (acks != ACKS_ALL && acks != ACKS_NONE && acks != ACKS_LEADER) {
+    if (acks != ACKS_ALL && acks != ACKS_NONE && acks != ACKS_LEADER) {
       exchange.fail(new InvalidRequiredAcksException("acks=" + acks));
     } else {
       new Operation(exchange, request).start();
@@ -151,7 +143,11 @@ final class ProduceHandler implements ApiHandler {
         locator.partitions().onRefused(located.topicPartition(), records);
         append.onRefused(located.error(), located.error().message(), List.of());
       } else {
-        located.partition().append(new ProduceBatch(records, version, clientId, clientKey, append));
+        located
+            .partition()
+            .append(
+                new ProduceBatch(
+                    records, version, request.transactionalId(), clientId, clientKey, append));
       }
     }
 

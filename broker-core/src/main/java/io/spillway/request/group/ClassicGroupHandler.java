@@ -2,6 +2,7 @@ package io.spillway.request.group;
 
 import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
+import io.spillway.request.Replies;
 import io.spillway.request.RequestContext;
 import java.util.List;
 import java.util.Set;

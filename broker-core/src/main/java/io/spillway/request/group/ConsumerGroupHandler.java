@@ -3,6 +3,7 @@ package io.spillway.request.group;
 import io.spillway.metadata.ClusterMetadata;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
+import io.spillway.request.Replies;
 import io.spillway.request.RequestContext;
 import java.util.Set;
 import java.util.function.Supplier;

@@ -24,6 +24,8 @@ import org.apache.kafka.common.message.OffsetFetchRequestData.OffsetFetchRequest
 import org.apache.kafka.common.message.OffsetFetchResponseData.OffsetFetchResponseGroup;
 import org.apache.kafka.common.message.SyncGroupRequestData;
 import org.apache.kafka.common.message.SyncGroupResponseData;
+import org.apache.kafka.common.message.TxnOffsetCommitRequestData;
+import org.apache.kafka.common.message.TxnOffsetCommitResponseData;
 
 /**
  * The coordinator of the groups whose offsets partitions this broker leads. Answers complete when
@@ -56,6 +58,13 @@ public interface GroupService {
   /** Topics in the request exist, by name. */
   CompletableFuture<OffsetCommitResponseData> commitOffsets(
       RequestContext context, OffsetCommitRequestData request);
+
+  /**
+   * Offsets that count when their transaction is committed (KIP-447); they are verified with its
+   * coordinator first. Topics in the request exist, by name.
+   */
+  CompletableFuture<TxnOffsetCommitResponseData> commitTransactionalOffsets(
+      RequestContext context, TxnOffsetCommitRequestData request);
 
   /**
    * @param request all offsets of the group when its topics are null

@@ -4,6 +4,8 @@ import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.ClusterMetadata.TopicInfo;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
+import io.spillway.request.Partitions;
+import io.spillway.request.Replies;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;

@@ -4,6 +4,7 @@ import io.spillway.metadata.ClusterMetadata;
 import io.spillway.metadata.ClusterMetadata.TopicInfo;
 import io.spillway.request.ApiHandler;
 import io.spillway.request.Exchange;
+import io.spillway.request.Replies;
 import io.spillway.request.RequestContext;
 import java.util.ArrayList;
 import java.util.List;

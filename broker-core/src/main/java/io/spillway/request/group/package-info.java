@@ -1,6 +1,6 @@
 /**
- * Groups and their offsets: who coordinates a group, the classic and the KIP-848 protocol,
- * committed offsets, and what an administrator asks about them.
+ * Groups and their offsets: the classic and the KIP-848 protocol, committed offsets, and what an
+ * administrator asks about them.
  */
 @NullMarked
 package io.spillway.request.group;

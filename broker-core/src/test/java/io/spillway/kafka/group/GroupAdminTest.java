@@ -2,6 +2,7 @@ package io.spillway.kafka.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.spillway.kafka.coordinator.FakePartition;
 import io.spillway.request.group.GroupLag.Entry;
 import io.spillway.request.group.GroupLag.Report;
 import java.nio.ByteBuffer;

@@ -3,7 +3,8 @@ package io.spillway.kafka.group;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.spillway.request.group.OffsetsTopic;
+import io.spillway.kafka.coordinator.FakePartition;
+import io.spillway.request.coordinator.CoordinatorTopic;
 import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +50,7 @@ class GroupLifecycleTest {
   @Test
   void aRequestStartsTheCoordinatorOnceTheOffsetsTopicIsKnown() {
     try (GroupBroker broker = new GroupBroker()) {
-      broker.cluster.createTopic(OffsetsTopic.NAME, GroupBroker.OFFSETS_PARTITIONS);
+      broker.cluster.createTopic(CoordinatorTopic.OFFSETS, GroupBroker.OFFSETS_PARTITIONS);
       // The topic is there, its leader is not: the service itself says so.
       assertThat(fetchError(broker)).isEqualTo(Errors.NOT_COORDINATOR);
       assertThat(threads())
@@ -61,7 +62,7 @@ class GroupLifecycleTest {
   @Test
   void anOffsetsTopicOfAnotherSizeThanConfiguredIsUsedAsItIs() {
     try (GroupBroker broker = new GroupBroker(Map.of("offsets.topic.num.partitions", "50"))) {
-      broker.createTopic(OffsetsTopic.NAME, GroupBroker.OFFSETS_PARTITIONS);
+      broker.createTopic(CoordinatorTopic.OFFSETS, GroupBroker.OFFSETS_PARTITIONS);
       for (String group : List.of("a", "b", "c", "d", "e", "f")) {
         assertThat(new TestMember(broker, group).join()).isEqualTo(Errors.NONE);
       }

@@ -2,7 +2,8 @@ package io.spillway.kafka.group;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.spillway.request.group.OffsetsTopic;
+import io.spillway.kafka.coordinator.FakePartition;
+import io.spillway.request.coordinator.CoordinatorTopic;
 import io.spillway.stream.StreamException;
 import java.util.List;
 import java.util.Map;
@@ -224,7 +225,7 @@ class GroupRecoveryTest {
   }
 
   private static int partitionOf(String groupId) {
-    return OffsetsTopic.partitionOf(groupId, GroupBroker.OFFSETS_PARTITIONS);
+    return CoordinatorTopic.partitionOf(groupId, GroupBroker.OFFSETS_PARTITIONS);
   }
 
   private static OffsetFetchRequestData fetchAll() {

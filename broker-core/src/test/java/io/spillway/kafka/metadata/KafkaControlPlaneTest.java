@@ -37,9 +37,11 @@ class KafkaControlPlaneTest {
     try (TestCluster cluster = TestCluster.started(new MemorySharedLog())) {
       ClusterMetadata view = cluster.plane.metadata();
       assertThat(view.finalizedFeatures())
-          .containsOnlyKeys("metadata.version", "group.version", "kraft.version");
+          .containsOnlyKeys(
+              "metadata.version", "group.version", "transaction.version", "kraft.version");
       assertThat(view.finalizedFeatures().get("kraft.version")).isEqualTo((short) 1);
       assertThat(view.finalizedFeatures().get("group.version")).isEqualTo((short) 1);
+      assertThat(view.finalizedFeatures().get("transaction.version")).isEqualTo((short) 2);
       assertThat(view.controllerId()).isEqualTo(1);
       assertThat(view.brokers()).hasSize(1);
       assertThat(view.brokers().get(0).fenced()).isFalse();

@@ -2,6 +2,7 @@ package io.spillway.request.data;
 
 import io.spillway.metadata.ControlPlane.ProducerIdBlock;
 import io.spillway.partition.BrokerPartition;
+import io.spillway.partition.LocalMarkers;
 import io.spillway.partition.OffsetLookup;
 import io.spillway.partition.Partitions;
 import io.spillway.partition.TrafficListener;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
+import org.apache.kafka.common.protocol.Errors;
 
 /** The data handlers over a fake store, one topic open. */
 final class DataBroker {
@@ -73,14 +75,12 @@ final class DataBroker {
                 timers,
                 failures),
             new OffsetForLeaderEpochHandler(locator, open),
-            new InitProducerIdHandler(
-                new ProducerIds(
-                    () -> {
-                      CompletableFuture<ProducerIdBlock> block = new CompletableFuture<>();
-                      blocks.add(block);
-                      return block;
-                    })),
             new DescribeProducersHandler(locator, open),
+            new WriteTxnMarkersHandler(
+                new LocalMarkers(
+                    partitions.manager,
+                    (tp, marker) ->
+                        CompletableFuture.completedFuture(Errors.NOT_LEADER_OR_FOLLOWER))),
             new DeleteRecordsHandler(locator, open, timers, failures));
   }
 

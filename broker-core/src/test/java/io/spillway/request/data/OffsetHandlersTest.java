@@ -6,10 +6,8 @@ import static io.spillway.partition.TestBatches.idempotent;
 import static io.spillway.partition.TestBatches.plain;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.spillway.metadata.ControlPlane.ProducerIdBlock;
 import io.spillway.partition.Partitions;
 import io.spillway.partition.TestBatches;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.Uuid;
@@ -23,8 +21,6 @@ import org.apache.kafka.common.message.DescribeProducersRequestData;
 import org.apache.kafka.common.message.DescribeProducersRequestData.TopicRequest;
 import org.apache.kafka.common.message.DescribeProducersResponseData;
 import org.apache.kafka.common.message.DescribeProducersResponseData.PartitionResponse;
-import org.apache.kafka.common.message.InitProducerIdRequestData;
-import org.apache.kafka.common.message.InitProducerIdResponseData;
 import org.apache.kafka.common.message.ListOffsetsRequestData;
 import org.apache.kafka.common.message.ListOffsetsRequestData.ListOffsetsPartition;
 import org.apache.kafka.common.message.ListOffsetsRequestData.ListOffsetsTopic;
@@ -193,82 +189,6 @@ class OffsetHandlersTest {
       assertThat(answer.leaderEpoch()).as("%s", each).isEqualTo(each.epoch);
       assertThat(answer.endOffset()).as("%s", each).isEqualTo(each.end);
     }
-  }
-
-  @Test
-  void producerIdsAreTakenFromBlocksAndEachIsGivenOnce() {
-    List<FakeExchange> exchanges = new ArrayList<>();
-    for (int i = 0; i < 5; i++) {
-      exchanges.add(
-          broker.send(
-              ApiKeys.INIT_PRODUCER_ID,
-              5,
-              new InitProducerIdRequestData().setTransactionalId(null)));
-    }
-    assertThat(broker.blocks).as("one block at a time").hasSize(1);
-    broker.blocks.removeFirst().complete(new ProducerIdBlock(100, 3));
-    assertThat(broker.blocks).hasSize(1);
-    broker.blocks.removeFirst().complete(new ProducerIdBlock(500, 3));
-    assertThat(exchanges)
-        .extracting(each -> each.response(InitProducerIdResponseData.class).producerId())
-        .containsExactly(100L, 101L, 102L, 500L, 501L);
-    assertThat(exchanges)
-        .extracting(each -> each.response(InitProducerIdResponseData.class).producerEpoch())
-        .containsOnly((short) 0);
-  }
-
-  @Test
-  void aControllerThatGivesNoIdsIsARetriableError() {
-    FakeExchange exchange =
-        broker.send(
-            ApiKeys.INIT_PRODUCER_ID, 5, new InitProducerIdRequestData().setTransactionalId(null));
-    broker.blocks.removeFirst().completeExceptionally(new IllegalStateException("away"));
-    assertThat(exchange.failure).isEqualTo(Errors.COORDINATOR_LOAD_IN_PROGRESS);
-  }
-
-  @Test
-  void aTransactionalIdIsRefusedForGood() {
-    assertThat(
-            broker.send(
-                    ApiKeys.INIT_PRODUCER_ID,
-                    5,
-                    new InitProducerIdRequestData().setTransactionalId("t"))
-                .failure)
-        .isEqualTo(Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
-    assertThat(
-            broker.send(
-                    ApiKeys.INIT_PRODUCER_ID,
-                    5,
-                    new InitProducerIdRequestData().setTransactionalId(""))
-                .failure)
-        .isEqualTo(Errors.INVALID_REQUEST);
-  }
-
-  @Test
-  void aProducerIdAndAnEpochBelongTogether() {
-    record Case(long producerId, int epoch) {}
-    for (Case half :
-        List.of(new Case(5, -1), new Case(-1, 5), new Case(-5, -1), new Case(-1, -5))) {
-      assertThat(init(half.producerId, half.epoch).failure)
-          .as("%s", half)
-          .isEqualTo(Errors.INVALID_REQUEST);
-    }
-    assertThat(broker.blocks).as("no id was used").isEmpty();
-    FakeExchange whole = init(5, 3);
-    broker.blocks.removeFirst().complete(new ProducerIdBlock(100, 10));
-    assertThat(whole.response(InitProducerIdResponseData.class).producerId())
-        .as("without a transactional id it is a new one")
-        .isEqualTo(100);
-  }
-
-  private FakeExchange init(long producerId, int epoch) {
-    return broker.send(
-        ApiKeys.INIT_PRODUCER_ID,
-        5,
-        new InitProducerIdRequestData()
-            .setTransactionalId(null)
-            .setProducerId(producerId)
-            .setProducerEpoch((short) epoch));
   }
 
   @Test

@@ -201,10 +201,7 @@ class ProduceHandlerTest {
   }
 
   @Test
-  void transactionsAndStrangeAcksAreRefusedAsAWhole() {
-    ProduceRequestData transactional = request(12, -1, 0, plain("a")).setTransactionalId("t");
-    assertThat(broker.send(ApiKeys.PRODUCE, 12, transactional).failure)
-        .isEqualTo(Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+  void strangeAcksAreRefusedAsAWhole() {
     assertThat(produce(12, 2, 0, plain("a")).failure).isEqualTo(Errors.INVALID_REQUIRED_ACKS);
     assertThat(broker.partition().logEndOffset()).isZero();
   }

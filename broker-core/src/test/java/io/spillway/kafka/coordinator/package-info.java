@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.kafka.coordinator;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.kafka.transaction;
+
+import org.jspecify.annotations.NullMarked;

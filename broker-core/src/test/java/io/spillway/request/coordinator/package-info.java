@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.request.coordinator;
+
+import org.jspecify.annotations.NullMarked;

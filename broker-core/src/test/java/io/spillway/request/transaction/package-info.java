@@ -1,0 +1,4 @@
+@NullMarked
+package io.spillway.request.transaction;
+
+import org.jspecify.annotations.NullMarked;
