@@ -19,13 +19,17 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.jspecify.annotations.Nullable;
@@ -101,8 +105,57 @@ class CompactedTopicTest {
     }
   }
 
+  @Test
+  void committedOffsetsOutliveTheCompactionOfTheirTopic() throws Exception {
+    int commits = 2_000;
+    TopicPartition offsets = new TopicPartition("__consumer_offsets", 0);
+    try (Broker broker = broker()) {
+      create(broker, Map.of());
+      produce(broker, commits, "none");
+      try (KafkaConsumer<String, String> consumer = member(broker)) {
+        consumer.commitSync(Map.of(PARTITION, new OffsetAndMetadata(0)));
+        compactSoon(broker, offsets.topic());
+        for (int i = 1; i <= commits; i++) {
+          consumer.commitSync(Map.of(PARTITION, new OffsetAndMetadata(i)));
+        }
+      }
+      long left;
+      do {
+        left = read(broker, offsets).size();
+      } while (left > commits / 10);
+    }
+    try (Broker broker = broker();
+        KafkaConsumer<String, String> consumer = member(broker)) {
+      assertThat(consumer.committed(Set.of(PARTITION)).get(PARTITION))
+          .isEqualTo(new OffsetAndMetadata(commits));
+    }
+  }
+
+  private static void compactSoon(Broker broker, String topic) throws Exception {
+    ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+    AlterConfigOp old =
+        new AlterConfigOp(new ConfigEntry("segment.ms", "100"), AlterConfigOp.OpType.SET);
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+      admin.incrementalAlterConfigs(Map.of(resource, List.of(old))).all().get();
+    }
+  }
+
+  private static KafkaConsumer<String, String> member(Broker broker) {
+    return new KafkaConsumer<>(
+        Map.of(
+            "bootstrap.servers",
+            broker.bootstrapServers(),
+            "group.id",
+            "group",
+            "enable.auto.commit",
+            "false"),
+        new StringDeserializer(),
+        new StringDeserializer());
+  }
+
   private Broker broker() throws Exception {
     return Broker.builder()
+        .set("offsets.topic.num.partitions", "1")
         .dataDirectory(work.resolve("data"))
         .port(0)
         .set("upload.interval.ms", "100")
@@ -178,12 +231,17 @@ class CompactedTopicTest {
   }
 
   private static List<ConsumerRecord<String, String>> read(Broker broker) {
+    return read(broker, PARTITION);
+  }
+
+  private static List<ConsumerRecord<String, String>> read(
+      Broker broker, TopicPartition partition) {
     List<ConsumerRecord<String, String>> records = new ArrayList<>();
     try (KafkaConsumer<String, String> consumer = consumer(broker)) {
-      consumer.assign(List.of(PARTITION));
-      consumer.seekToBeginning(List.of(PARTITION));
-      long end = Objects.requireNonNull(consumer.endOffsets(List.of(PARTITION)).get(PARTITION));
-      while (consumer.position(PARTITION) < end) {
+      consumer.assign(List.of(partition));
+      consumer.seekToBeginning(List.of(partition));
+      long end = Objects.requireNonNull(consumer.endOffsets(List.of(partition)).get(partition));
+      while (consumer.position(partition) < end) {
         consumer.poll(Duration.ofSeconds(1)).forEach(records::add);
       }
     }
