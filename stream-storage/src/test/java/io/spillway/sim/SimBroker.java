@@ -107,7 +107,7 @@ final class SimBroker {
 
   final int nodeId;
   private final World world;
-  private final EngineConfig config;
+  private EngineConfig config;
   private final WalConfig walConfig;
   private final boolean inBucket;
   private final SimulatedThreads.SimProcess process;
@@ -149,6 +149,16 @@ final class SimBroker {
     this.process = world.threads().newProcess();
     this.volume = newVolume();
     this.indexed = world.random().nextInt(3) > 0;
+  }
+
+  EngineConfig config() {
+    return config;
+  }
+
+  /** Before its first start. */
+  void sweepNoOftenerThan(long intervalMs) {
+    config =
+        config.toBuilder().sweepIntervalMs(Math.max(config.sweepIntervalMs(), intervalMs)).build();
   }
 
   /** Where its catalog's index lies; the volume has it, as long as there is the volume. */

@@ -89,6 +89,10 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
       boolean inBucket = random.nextInt(5) < chainsIn5;
       brokers.add(new SimBroker(node, this, engineConfig(node), walConfig(), inBucket));
     }
+    // A sweep leaves every broker the time for a merge, else it takes them all for orphans.
+    long slowestMs =
+        brokers.stream().mapToLong(broker -> mergeMs(broker.config().merge())).max().orElse(0);
+    brokers.forEach(broker -> broker.sweepNoOftenerThan(2 * slowestMs));
   }
 
   private WalConfig walConfig() {
@@ -103,24 +107,13 @@ abstract class SimWorld implements SimBroker.World, Truth.Listener {
         IoMode.AUTO);
   }
 
-  private EngineConfig engineConfig(int node) {
-    return lawful(drawnConfig(node));
-  }
-
-  /** A sweep leaves others the time for a merge, else each takes the others' for orphans. */
-  private static EngineConfig lawful(EngineConfig drawn) {
-    MergeConfig merge = drawn.merge();
-    if (!merge.isOn()) {
-      return drawn;
-    }
+  /** How long a merge may take: what it reads and writes, at its rate. */
+  private static long mergeMs(MergeConfig merge) {
     long readAndWritten = 2L * merge.fanIn() * merge.largeBytes();
-    long mergeMs = TimeUnit.SECONDS.toMillis(readAndWritten) / merge.bytesPerSecond();
-    return drawn.toBuilder()
-        .sweepIntervalMs(Math.max(drawn.sweepIntervalMs(), 2 * mergeMs))
-        .build();
+    return merge.isOn() ? TimeUnit.SECONDS.toMillis(readAndWritten) / merge.bytesPerSecond() : 0;
   }
 
-  private EngineConfig drawnConfig(int node) {
+  private EngineConfig engineConfig(int node) {
     return new EngineConfig(
         node,
         (32L << 10) << random.nextInt(6),
