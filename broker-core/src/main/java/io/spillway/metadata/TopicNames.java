@@ -8,11 +8,14 @@ public final class TopicNames {
   /** Groups and their offsets. */
   public static final String CONSUMER_OFFSETS = "__consumer_offsets";
 
+  /** Transactional ids and their transactions. */
+  public static final String TRANSACTION_STATE = "__transaction_state";
+
   /** No topic here: the metadata log is in the bucket. */
   public static final String CLUSTER_METADATA = "__cluster_metadata";
 
   private static final Set<String> INTERNAL =
-      Set.of(CONSUMER_OFFSETS, "__transaction_state", "__share_group_state");
+      Set.of(CONSUMER_OFFSETS, TRANSACTION_STATE, "__share_group_state");
   private static final int MAX_LENGTH = 249;
 
   private TopicNames() {}

@@ -1,10 +1,10 @@
 package io.spillway.partition;
 
+import io.spillway.metadata.TopicNames;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.protocol.Errors;
 
 /**
@@ -26,7 +26,7 @@ public final class LocalMarkers implements MarkerWriter {
 
   @Override
   public CompletionStage<Errors> write(TopicPartition tp, TransactionMarker marker) {
-    if (tp.topic().equals(Topic.GROUP_METADATA_TOPIC_NAME)) {
+    if (tp.topic().equals(TopicNames.CONSUMER_OFFSETS)) {
       return groups.write(tp, marker);
     }
     Optional<Partition> partition = partitions.partition(tp);

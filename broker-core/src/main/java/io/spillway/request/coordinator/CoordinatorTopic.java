@@ -1,7 +1,7 @@
 package io.spillway.request.coordinator;
 
+import io.spillway.metadata.TopicNames;
 import java.util.Map;
-import org.apache.kafka.common.internals.Topic;
 import org.apache.kafka.common.utils.Utils;
 
 /**
@@ -15,10 +15,10 @@ public record CoordinatorTopic(
     String name, int partitions, short replicationFactor, Map<String, String> configs) {
 
   /** Groups and their offsets. */
-  public static final String OFFSETS = Topic.GROUP_METADATA_TOPIC_NAME;
+  public static final String OFFSETS = TopicNames.CONSUMER_OFFSETS;
 
   /** Transactional ids and their transactions. */
-  public static final String TRANSACTIONS = Topic.TRANSACTION_STATE_TOPIC_NAME;
+  public static final String TRANSACTIONS = TopicNames.TRANSACTION_STATE;
 
   /** The partition whose leader coordinates the key, of a topic of that size. */
   public static int partitionOf(String key, int partitions) {
