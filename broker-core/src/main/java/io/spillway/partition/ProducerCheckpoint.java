@@ -1,9 +1,5 @@
 package io.spillway.partition;
 
-import static org.apache.kafka.common.utils.internals.ByteUtils.readVarlong;
-import static org.apache.kafka.common.utils.internals.ByteUtils.sizeOfVarlong;
-import static org.apache.kafka.common.utils.internals.ByteUtils.writeVarlong;
-
 import io.spillway.partition.ProducerHistory.Durable;
 import io.spillway.partition.ProducerHistory.State;
 import io.spillway.partition.ProducerStates.AppendedBatch;
@@ -14,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.zip.CRC32C;
+import org.apache.kafka.common.protocol.ByteBufferAccessor;
 
 /**
  * The bytes of {@link ProducerStates} at the high watermark (P22). Layout, version 2, big-endian:
@@ -57,6 +54,7 @@ final class ProducerCheckpoint {
   private static final int BATCH_BYTES = 32;
   private static final int COUNT_BYTES = 4;
   private static final int CRC_BYTES = 4;
+  private static final int VARLONG_BITS = 7;
 
   private ProducerCheckpoint() {}
 
@@ -70,12 +68,13 @@ final class ProducerCheckpoint {
     out.put(VERSION).putLong(highWatermark).putInt(producers.size());
     producers.forEach((id, producer) -> write(out, id, producer));
     out.putInt(aborted.size());
+    ByteBufferAccessor varlongs = new ByteBufferAccessor(out);
     AbortedTransaction before = NONE_BEFORE;
     for (AbortedTransaction each : aborted) {
-      writeVarlong(each.producerId() - before.producerId(), out);
-      writeVarlong(each.lastOffset() - before.lastOffset(), out);
-      writeVarlong(each.lastOffset() - each.firstOffset(), out);
-      writeVarlong(each.lastOffset() + 1 - each.lastStableOffset(), out);
+      varlongs.writeVarlong(each.producerId() - before.producerId());
+      varlongs.writeVarlong(each.lastOffset() - before.lastOffset());
+      varlongs.writeVarlong(each.lastOffset() - each.firstOffset());
+      varlongs.writeVarlong(each.lastOffset() + 1 - each.lastStableOffset());
       before = each;
     }
     return out.putInt(crc(out, out.position())).flip();
@@ -99,6 +98,12 @@ final class ProducerCheckpoint {
       before = each;
     }
     return bytes;
+  }
+
+  private static int sizeOfVarlong(long value) {
+    long zigzag = (value << 1) ^ (value >> (Long.SIZE - 1));
+    int bits = Long.SIZE - Long.numberOfLeadingZeros(zigzag | 1);
+    return (bits + VARLONG_BITS - 1) / VARLONG_BITS;
   }
 
   private static void write(ByteBuffer out, long producerId, DurableProducer producer) {
@@ -195,12 +200,13 @@ final class ProducerCheckpoint {
   }
 
   private static void readAborted(ByteBuffer in, ProducerStates states) {
+    ByteBufferAccessor varlongs = new ByteBufferAccessor(in);
     AbortedTransaction before = NONE_BEFORE;
     for (int left = in.getInt(); left > 0; left--) {
-      long producerId = before.producerId() + readVarlong(in);
-      long marker = before.lastOffset() + readVarlong(in);
-      long first = marker - readVarlong(in);
-      long stable = marker + 1 - readVarlong(in);
+      long producerId = before.producerId() + varlongs.readVarlong();
+      long marker = before.lastOffset() + varlongs.readVarlong();
+      long first = marker - varlongs.readVarlong();
+      long stable = marker + 1 - varlongs.readVarlong();
       before = new AbortedTransaction(producerId, first, marker, stable);
       states.restore(before);
     }
