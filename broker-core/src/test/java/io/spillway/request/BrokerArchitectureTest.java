@@ -97,7 +97,10 @@ class BrokerArchitectureTest {
   void coordinatorsSeeStreamsOnlyInTheirLoaderAndWriter() {
     noClasses()
         .that()
-        .resideInAnyPackage("io.spillway.kafka.group..", "io.spillway.kafka.transaction..")
+        .resideInAnyPackage(
+            "io.spillway.kafka.coordinator..",
+            "io.spillway.kafka.group..",
+            "io.spillway.kafka.transaction..")
         .and()
         .haveNameNotMatching(".*\\.PartitionLog(Loader|Writer)(\\$.*)?")
         .should()
