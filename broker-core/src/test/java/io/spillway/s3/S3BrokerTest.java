@@ -222,7 +222,7 @@ class S3BrokerTest {
     }
     List<String> crossed = new ArrayList<>(config.settings());
     crossed.add("object.store.url=" + other);
-    assertRefused(crossed, "is this the right bucket?");
+    assertRefused(crossed, "holds cluster", "served cluster", "set object.store.url");
   }
 
   private void assertRefused(List<String> settings, String... said) {
