@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  * Which records stay, by Kafka's rules; batches come in offset order from the log start on. A
  * record goes when a later one of its key is known, when its transaction was aborted, when it has
  * no key, and a tombstone when its delete horizon has passed. The horizon is written into a batch
- * when it is compacted first (KIP-534). A marker goes when nothing is left of its transaction and
- * its horizon has passed.
+ * when it is compacted first (KIP-534). A marker goes when nobody needs it ({@link Transactions})
+ * and its horizon has passed.
  *
  * <p>A batch without records goes, but for the last one of each producer, whose sequence it keeps,
  * and the last one of a range, which stay as empty batches.

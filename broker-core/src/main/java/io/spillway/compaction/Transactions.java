@@ -16,15 +16,19 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What has been seen of transactions while batches go by in offset order, from the log start on:
- * whether the records of a batch are void, and whether a marker still has records that it is for.
+ * whether the records of a batch are void, and whether a marker is still needed.
  *
- * <p>An aborted transaction counts up to its marker's offset only: the marker itself may be gone
- * since an earlier pass, and what its producer wrote afterwards is not void.
+ * <p>A commit marker is needed while records of its transaction are left. An abort marker is needed
+ * for as long as the partition names the transaction to readers, whatever is left of it: a reader
+ * skips what the producer wrote from there on until it meets the marker, and would skip what was
+ * committed later.
+ *
+ * <p>An aborted transaction counts up to its marker's offset only: what its producer wrote
+ * afterwards is not void.
  */
 final class Transactions {
 
   private final Map<Long, Deque<AbortedRange>> aborted = new HashMap<>();
-  private final Set<AbortedRange> withRecords = new HashSet<>();
   private final Set<Long> committing = new HashSet<>();
 
   Transactions(List<AbortedRange> all) {
@@ -42,19 +46,14 @@ final class Transactions {
     if (!batch.isTransactional()) {
       return false;
     }
-    AbortedRange of = abortedAt(batch);
-    if (of == null) {
+    boolean isAborted = abortedAt(batch) != null;
+    if (!isAborted) {
       committing.add(batch.producerId());
-      return false;
     }
-    withRecords.add(of);
-    return true;
+    return isAborted;
   }
 
-  /**
-   * Whether nothing is left of the transaction that the marker ends; false for any other control
-   * batch. A batch that is void, but was there, counts as left.
-   */
+  /** Whether nobody needs the marker any more; false for any other control batch. */
   boolean isOfNothing(RecordBatch marker) {
     Iterator<Record> records = marker.iterator();
     if (!records.hasNext()) {
@@ -62,8 +61,7 @@ final class Transactions {
     }
     ControlRecordType type = ControlRecordType.parse(records.next().key());
     if (type == ControlRecordType.ABORT) {
-      AbortedRange of = abortedAt(marker);
-      return of == null || !withRecords.remove(of);
+      return abortedAt(marker) == null;
     }
     return type == ControlRecordType.COMMIT && !committing.remove(marker.producerId());
   }
@@ -71,7 +69,7 @@ final class Transactions {
   private @Nullable AbortedRange abortedAt(RecordBatch batch) {
     Deque<AbortedRange> ranges = aborted.getOrDefault(batch.producerId(), new ArrayDeque<>());
     while (!ranges.isEmpty() && ranges.element().markerOffset() < batch.baseOffset()) {
-      withRecords.remove(ranges.remove());
+      ranges.remove();
     }
     AbortedRange first = ranges.peek();
     return first != null && first.firstOffset() <= batch.lastOffset() ? first : null;

@@ -105,6 +105,54 @@ class CompactedTopicTest {
     }
   }
 
+  /** Markers go or stay so that nothing aborted is read, and nothing committed skipped. */
+  @Test
+  void readersOfCommittedDataGetWhatWasCommittedAndAllOfIt() throws Exception {
+    try (Broker broker = broker()) {
+      create(broker, Map.of("delete.retention.ms", "0"));
+      try (KafkaProducer<String, String> producer = transactional(broker)) {
+        producer.initTransactions();
+        for (int round = 0; round < 5; round++) {
+          long end = transactions(producer, 100);
+          awaitCompacted(broker, end);
+        }
+      }
+    }
+    try (Broker broker = broker()) {
+      requireModel(read(broker));
+    }
+  }
+
+  /** The end offset afterwards. */
+  private long transactions(KafkaProducer<String, String> producer, int count) throws Exception {
+    long last = 0;
+    for (int i = 0; i < count; i++) {
+      boolean commits = i == count - 1 || random.nextInt(3) > 0;
+      producer.beginTransaction();
+      Map<String, String> written = new HashMap<>();
+      for (int j = 0; j < 5; j++) {
+        String key = "key-" + random.nextInt(KEYS);
+        String value = (commits ? "value-" : "aborted-") + random.nextLong();
+        written.put(key, value);
+        last = producer.send(new ProducerRecord<>(TOPIC, 0, key, value)).get().offset();
+      }
+      if (commits) {
+        producer.commitTransaction();
+        model.putAll(written);
+      } else {
+        producer.abortTransaction();
+      }
+    }
+    return last + 2; // the marker
+  }
+
+  private static KafkaProducer<String, String> transactional(Broker broker) {
+    return new KafkaProducer<>(
+        Map.of("bootstrap.servers", broker.bootstrapServers(), "transactional.id", "compacted"),
+        new StringSerializer(),
+        new StringSerializer());
+  }
+
   @Test
   void committedOffsetsOutliveTheCompactionOfTheirTopic() throws Exception {
     int commits = 2_000;
@@ -156,6 +204,7 @@ class CompactedTopicTest {
   private Broker broker() throws Exception {
     return Broker.builder()
         .set("offsets.topic.num.partitions", "1")
+        .set("transaction.state.log.num.partitions", "1")
         .dataDirectory(work.resolve("data"))
         .port(0)
         .set("upload.interval.ms", "100")
@@ -250,7 +299,7 @@ class CompactedTopicTest {
 
   private static KafkaConsumer<String, String> consumer(Broker broker) {
     return new KafkaConsumer<>(
-        Map.of("bootstrap.servers", broker.bootstrapServers()),
+        Map.of("bootstrap.servers", broker.bootstrapServers(), "isolation.level", "read_committed"),
         new StringDeserializer(),
         new StringDeserializer());
   }

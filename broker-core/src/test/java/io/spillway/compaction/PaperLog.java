@@ -9,9 +9,12 @@ import io.spillway.wal.Batch;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.header.Header;
@@ -133,6 +136,42 @@ final class PaperLog {
       }
     }
     return all;
+  }
+
+  /** As clients read, who are told of the aborted transactions and skip by markers. */
+  List<Seen> readCommitted() {
+    List<Seen> all = new ArrayList<>();
+    Set<AbortedRange> ahead = new HashSet<>(abortedRanges);
+    Set<Long> skipped = new HashSet<>();
+    for (StoredBatch stored : batches) {
+      RecordBatch batch = batch(stored);
+      for (AbortedRange range : List.copyOf(ahead)) {
+        if (range.firstOffset() <= batch.lastOffset()) {
+          ahead.remove(range);
+          skipped.add(range.producerId());
+        }
+      }
+      if (batch.isControlBatch()) {
+        if (isAbort(batch)) {
+          skipped.remove(batch.producerId());
+        }
+      } else if (!batch.isTransactional() || !skipped.contains(batch.producerId())) {
+        batch.forEach(record -> all.add(seen(record)));
+      }
+    }
+    return all;
+  }
+
+  private static boolean isAbort(RecordBatch marker) {
+    Iterator<Record> records = marker.iterator();
+    return records.hasNext()
+        && ControlRecordType.parse(records.next().key()) == ControlRecordType.ABORT;
+  }
+
+  List<Seen> readWithoutAborted() {
+    return read(Long.MAX_VALUE).stream()
+        .filter(seen -> !aborted.containsKey(seen.offset()))
+        .toList();
   }
 
   static Seen seen(Record record) {

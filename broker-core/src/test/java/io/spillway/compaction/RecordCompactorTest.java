@@ -161,6 +161,9 @@ class RecordCompactorTest {
                   .as("the last batch of producer %d, compacted to %d", id, came)
                   .anyMatch(stored -> stored.endOffset() == last.lastOffset() + 1));
       checkMarkers(came);
+      assertThat(log.readCommitted())
+          .as("what a reader of committed data gets")
+          .isEqualTo(log.readWithoutAborted());
     }
 
     /**
@@ -200,7 +203,7 @@ class RecordCompactorTest {
   }
 
   @Test
-  void recordsOfAbortedTransactionsGoAndThenTheirMarker() {
+  void recordsOfAbortedTransactionsGoAndTheirMarkerStaysWhileReadersAreToldOfThem() {
     log.append(NONE, record("a", "kept"));
     log.appendInTransaction(7, NONE, record("a", "void"), record("b", "void"));
     log.end(7, false, 10);
@@ -209,21 +212,42 @@ class RecordCompactorTest {
     log.append(NONE, record("z", "1"));
     long came = pass(0, 1_000);
     assertThat(values()).containsExactly("kept", "kept", "1");
-    assertThat(log.batches).as("abort marker, too").hasSize(5);
     log.append(NONE, record("z", "2"));
-    came = pass(came, 1_500);
-    assertThat(log.batches).as("now it has a horizon, 2,500").hasSize(5);
+    came = pass(came, 9_000);
+    assertThat(log.readCommitted()).isEqualTo(log.read(Long.MAX_VALUE));
+    assertThat(log.batches).as("both markers").hasSize(5);
+
+    log.abortedRanges.clear();
     log.append(NONE, record("z", "3"));
-    came = pass(came, 2_499);
-    assertThat(log.batches).as("not yet").hasSize(5);
-    log.append(NONE, record("z", "3"));
-    came = pass(came, 2_500);
-    assertThat(log.batches).as("gone").hasSize(4);
+    came = pass(came, 10_000);
+    assertThat(log.batches).as("its horizon is 11,000").hasSize(5);
     log.append(NONE, record("z", "4"));
+    came = pass(came, 10_999);
+    assertThat(log.batches).as("not yet").hasSize(5);
+    log.append(NONE, record("z", "5"));
+    pass(came, 11_000);
+    assertThat(log.batches).as("one marker less").hasSize(4);
+    assertThat(values()).containsExactly("kept", "kept", "5");
+  }
+
+  @Test
+  void aCommitMarkerGoesOnceNothingIsLeftOfItsTransaction() {
+    log.appendInTransaction(7, NONE, record("a", "1"));
+    log.end(7, true, 10);
+    log.lastBatches.clear();
+    log.append(NONE, record("a", "2"), record("b", "2"));
+    long came = pass(0, 1_000);
+    assertThat(log.batches).as("it went by with its records").hasSize(2);
+    log.append(NONE, record("b", "3"));
+    came = pass(came, 1_500);
+    assertThat(log.batches).as("now it has a horizon, 2,500").hasSize(3);
+    log.append(NONE, record("b", "4"));
+    came = pass(came, 2_499);
+    assertThat(log.batches).as("not yet").hasSize(3);
+    log.append(NONE, record("b", "5"));
     pass(came, 2_500);
-    assertThat(values())
-        .as("a range of a transaction whose marker is gone ends where it was")
-        .containsExactly("kept", "kept", "4");
+    assertThat(values()).containsExactly("2", "5");
+    assertThat(log.batches).hasSize(2);
   }
 
   @Test
